@@ -1,0 +1,1 @@
+"""dpa.engine.report: tables, figures and pages made from results."""

@@ -1,0 +1,1 @@
+"""dpa.engine.runs: run directories, written atomically and resumable."""

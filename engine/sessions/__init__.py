@@ -1,0 +1,1 @@
+"""dpa.engine.sessions: one Session protocol over torch, ONNX Runtime and compiled back-ends."""

@@ -1,0 +1,1 @@
+"""dpa.models.data: the data contract, the packed store, the synthetic people."""

@@ -1,0 +1,1 @@
+"""dpa.models.data.synthetic: seven procedural people in a four-camera room."""

@@ -1,0 +1,1 @@
+"""dpa.models.frameworks: one file a framework (its objective); base.py is what all of them offer."""

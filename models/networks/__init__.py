@@ -1,0 +1,1 @@
+"""dpa.models.networks: nn.Modules without any training code."""

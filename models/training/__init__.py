@@ -1,0 +1,1 @@
+"""dpa.models.training: one loop for all frameworks, the regressor fit, checkpoints."""
