@@ -19,9 +19,7 @@ def box_grid(box: Tensor, size: tuple[int, int]) -> Tensor:
     v = (2 * torch.arange(height, device=box.device, dtype=box.dtype) + 1) / height - 1
     x = box[:, 0, None] * u + box[:, 2, None]
     y = box[:, 1, None] * v + box[:, 3, None]
-    return torch.stack(
-        [x[:, None, :].expand(-1, height, -1), y[:, :, None].expand(-1, -1, width)], dim=-1
-    )
+    return torch.stack([x[:, None, :].expand(-1, height, -1), y[:, :, None].expand(-1, -1, width)], dim=-1)
 
 
 def inverse_box(box: Tensor) -> Tensor:

@@ -1,0 +1,121 @@
+"""Sizes of a network, and the two presets: `small` (CPU, the zoo) and `paper` (NSD's, for a GPU)."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TrunkConfig(_Frozen):
+    """A residual trunk. `strides` apply to the first block of each stage; a `pool` stem adds a 3×3/2
+    max-pool after the first convolution."""
+
+    block: Literal["basic", "bottleneck"]
+    stem_channels: int
+    stem_kernel: int
+    stem_pool: bool
+    planes: tuple[int, ...]
+    depths: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+class HeadConv(_Frozen):
+    """One unpadded convolution of the encoder's head; the last one of a head ends in a sigmoid."""
+
+    channels: int
+    kernel: int
+    stride: int = 1
+
+
+class DecoderConfig(_Frozen):
+    """`start`: side of the first map; `pose_channels`: channels that the pose code is spread to;
+    `blocks`: output channels of each ×2 block; `convolutions`: 3×3 convolutions in a block."""
+
+    start: int
+    pose_channels: int
+    blocks: tuple[int, ...]
+    convolutions: int
+    dropout: float = 0.3
+
+
+class NetworkConfig(_Frozen):
+    """Everything that fixes the shapes of a disentangled network."""
+
+    preset: str
+    crop_size: int
+    localiser_size: int
+    appearance_dim: int = 128
+    pose_dim: int = 600
+    joints: int = 17
+    localiser: TrunkConfig
+    encoder: TrunkConfig
+    head: tuple[HeadConv, ...]
+    decoder: DecoderConfig
+    regressor_hidden: int
+    regressor_dropout: float = 0.5
+
+
+def paper_preset() -> NetworkConfig:
+    """NSD's sizes (FACTS, NSD). The localiser's read-out from its flattened last map is ours."""
+    return NetworkConfig(
+        preset="paper",
+        crop_size=128,
+        localiser_size=128,
+        localiser=TrunkConfig(
+            block="basic",
+            stem_channels=64,
+            stem_kernel=7,
+            stem_pool=True,
+            planes=(64, 128, 256, 512),
+            depths=(2, 2, 2, 2),
+            strides=(1, 2, 2, 2),
+        ),
+        encoder=TrunkConfig(
+            block="bottleneck",
+            stem_channels=64,
+            stem_kernel=7,
+            stem_pool=True,
+            planes=(64, 128, 256, 256),
+            depths=(3, 4, 6, 3),
+            strides=(1, 2, 2, 1),
+        ),
+        head=(HeadConv(channels=512, kernel=3), HeadConv(channels=128, kernel=5, stride=2)),
+        decoder=DecoderConfig(start=16, pose_channels=128, blocks=(128, 64, 32), convolutions=3),
+        regressor_hidden=2048,
+    )
+
+
+def small_preset() -> NetworkConfig:
+    """The project's choice for two CPU cores: the same plan as NSD's at half the resolution."""
+    return NetworkConfig(
+        preset="small",
+        crop_size=64,
+        localiser_size=80,
+        localiser=TrunkConfig(
+            block="basic",
+            stem_channels=16,
+            stem_kernel=3,
+            stem_pool=False,
+            planes=(24, 32, 48),
+            depths=(1, 1, 1),
+            strides=(2, 2, 2),
+        ),
+        encoder=TrunkConfig(
+            block="basic",
+            stem_channels=32,
+            stem_kernel=3,
+            stem_pool=False,
+            planes=(48, 96, 128),
+            depths=(2, 2, 2),
+            strides=(2, 2, 2),
+        ),
+        head=(HeadConv(channels=128, kernel=4),),
+        decoder=DecoderConfig(start=8, pose_channels=24, blocks=(64, 32, 16), convolutions=2),
+        regressor_hidden=512,
+    )
+
+
+PRESETS = {"small": small_preset, "paper": paper_preset}

@@ -1,0 +1,37 @@
+"""The encoder E: crop → appearance code and pose code."""
+
+from torch import Tensor, nn
+
+from dpa.models.networks.config import NetworkConfig
+from dpa.models.networks.resnet import Trunk
+from dpa.models.networks.window import bump_window
+
+
+class Encoder(nn.Module):
+    """Both codes are affine in one shared sigmoid vector, without an activation of their own (FACTS, NSD)."""
+
+    window: Tensor
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.appearance_dim = config.appearance_dim
+        self.register_buffer("window", bump_window(config.crop_size), persistent=False)
+        self.trunk = Trunk(config.encoder)
+        layers: list[nn.Module] = []
+        width = self.trunk.channels
+        for index, conv in enumerate(config.head):
+            last = index == len(config.head) - 1
+            layers += [
+                nn.Conv2d(width, conv.channels, conv.kernel, conv.stride),
+                nn.BatchNorm2d(conv.channels),
+                nn.Sigmoid() if last else nn.ReLU(),
+            ]
+            width = conv.channels
+        self.head = nn.Sequential(*layers)
+        self.codes = nn.Linear(width, config.appearance_dim + config.pose_dim)
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, 3, s, s] in [0, 1] → h_a [B, 128], h_p [B, 600]."""
+        shared = self.head(self.trunk((crops - 0.5) * self.window))
+        codes = self.codes(shared.flatten(1)).to(crops.dtype)
+        return codes[:, : self.appearance_dim], codes[:, self.appearance_dim :]
