@@ -1,0 +1,117 @@
+"""ONNX Runtime under the Session protocol, on the CPU and on CUDA. What it runs on is read back from
+the loaded session: the list of providers that a wheel was built with says nothing about the machine."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dpa.engine.sessions.errors import MissingPackage, ProviderUnavailable
+from dpa.engine.sessions.protocol import TORCH_DTYPES, A, TensorSpec, bind
+
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+SEVERITY_ERROR = 3
+
+# ONNX Runtime's word for a dtype: (ours, the number in onnx.TensorProto)
+ELEMENT_TYPES = {
+    "tensor(float)": ("float32", 1),
+    "tensor(uint8)": ("uint8", 2),
+    "tensor(int64)": ("int64", 7),
+    "tensor(float16)": ("float16", 10),
+    "tensor(bfloat16)": ("bfloat16", 16),
+}
+ONNX_NUMBERS = dict(ELEMENT_TYPES.values())
+
+
+class OnnxRuntimeSession:
+    """One ONNX graph.
+
+    model: the file, or its bytes (what a checked engine folder hands over, so that the bytes that
+    were checked are the bytes that run); device: 'cpu', 'cuda' or 'cuda:N'; threads: intra-op
+    threads, as many as torch uses when None.
+    Raises MissingPackage without onnxruntime, ProviderUnavailable when the session does not really
+    run where it was asked to.
+    """
+
+    backend = "onnxruntime"
+
+    def __init__(self, model: Path | bytes, device: str = "cpu", threads: int | None = None) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise MissingPackage("onnxruntime", "cpu") from error
+        kind, _, index = device.partition(":")
+        if kind not in PROVIDERS:
+            raise ProviderUnavailable(
+                found=f"device {device!r}", expected="cpu, cuda or cuda:N", remedy="name one of these"
+            )
+        self._ordinal = int(index or 0)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or torch.get_num_threads()
+        options.log_severity_level = SEVERITY_ERROR
+        wanted: list[Any] = [PROVIDERS["cpu"]]
+        if kind == "cuda":
+            wanted.insert(0, (PROVIDERS["cuda"], {"device_id": self._ordinal}))
+        source = model if isinstance(model, bytes) else str(model)
+        self._session = onnxruntime.InferenceSession(source, options, providers=wanted)
+        self.providers: tuple[str, ...] = tuple(self._session.get_providers())
+        if self.providers[0] != PROVIDERS[kind]:
+            raise ProviderUnavailable(
+                found=f"ONNX Runtime runs on {self.providers[0]}",
+                expected=PROVIDERS[kind],
+                remedy="pip install 'dpa-engine[gpu]' on a machine with a driver, or ask for the device cpu",
+            )
+        self._kind = kind
+        self.inputs = tuple(_spec(value) for value in self._session.get_inputs())
+        self.outputs = tuple(_spec(value) for value in self._session.get_outputs())
+
+    @property
+    def device(self) -> str:
+        return "cpu" if self._kind == "cpu" else f"cuda:{self._ordinal}"
+
+    def run(self, feeds: Mapping[str, A] | A, *more: A) -> dict[str, A]:
+        """See Session.run. Nothing is copied when the inputs are contiguous and already on the device."""
+        named: dict[str, Any] = bind(self.inputs, feeds, more)
+        on_tensors = isinstance(next(iter(named.values())), Tensor)
+        results: dict[str, Any] = self._run_bound(named) if on_tensors else self._run_numpy(named)
+        return results
+
+    def _run_numpy(self, named: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        names = [spec.name for spec in self.outputs]
+        return dict(zip(names, self._session.run(names, named), strict=True))
+
+    def _run_bound(self, named: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Run on the tensors' own memory and write into fresh tensors."""
+        first = next(iter(named.values()))
+        came_from = first.device
+        # held here until the run is over: the binding keeps addresses, not tensors
+        held = {name: value.detach().to(self.device).contiguous() for name, value in named.items()}
+        made = {spec.name: self._empty(spec, batch=first.shape[0]) for spec in self.outputs}
+        binding = self._session.io_binding()
+        for specs, tensors, attach in (
+            (self.inputs, held, binding.bind_input),
+            (self.outputs, made, binding.bind_output),
+        ):
+            for spec in specs:
+                value = tensors[spec.name]
+                number = ONNX_NUMBERS[spec.dtype]
+                attach(spec.name, self._kind, self._ordinal, number, tuple(value.shape), value.data_ptr())
+        if self._kind == "cuda":
+            # ONNX Runtime has a stream of its own and does not wait for torch's
+            torch.cuda.current_stream(self._ordinal).synchronize()
+        self._session.run_with_iobinding(binding)
+        binding.synchronize_outputs()
+        return {name: value.to(came_from) for name, value in made.items()}
+
+    def _empty(self, spec: TensorSpec, batch: int) -> Tensor:
+        shape = [batch if size is None else size for size in spec.shape]
+        return torch.empty(shape, dtype=TORCH_DTYPES[spec.dtype], device=self.device)
+
+
+def _spec(value: Any) -> TensorSpec:
+    """The spec of one ONNX Runtime input or output; a symbolic dimension is free."""
+    shape = tuple(size if isinstance(size, int) else None for size in value.shape)
+    return TensorSpec(value.name, shape, ELEMENT_TYPES[value.type][0])
