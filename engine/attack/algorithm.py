@@ -1,0 +1,118 @@
+"""The appearance-only attack of the paper (section 5, Algorithm 1) over any number of samples."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import torch
+from torch import Tensor
+
+from dpa.engine.attack.backends.select import make_backend
+from dpa.engine.attack.config import AttackConfig
+from dpa.engine.attack.judge import AT_ONCE, Judge, full_precision
+from dpa.engine.attack.optimisers import make_update
+from dpa.engine.attack.preparation import FrameBatch, InitialPose, Preparation
+from dpa.engine.attack.result import AttackResult
+from dpa.engine.attack.roles import Generator, Target
+from dpa.engine.attack.scheduler import Scheduler
+from dpa.models.errors import InputError
+
+Progress = Callable[[int, int], None]
+"""Called after each group of results with (samples finished, of which succeeded)."""
+
+
+class TrainingMode(InputError):
+    """A network in training mode mixes the samples of a batch (batch normalisation, dropout)."""
+
+    def __init__(self, role: str) -> None:
+        super().__init__(
+            f"the {role} is in training mode",
+            "a network in eval mode, whose output for a sample does not depend on its neighbours",
+            f"call {role}.eval() first",
+        )
+
+
+def attack_stream(
+    generator: Generator,
+    target: Target,
+    batches: Iterable[FrameBatch],
+    plates: Tensor,
+    config: AttackConfig,
+    sink: Callable[[AttackResult], None],
+    *,
+    initial_pose: InitialPose | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Attacks samples as they come and hands each result to `sink` when it is done, in groups of at
+    most 32 and in no particular order. Memory holds `config.batch` samples, however many there are.
+
+    batches: frames in groups, on the networks' device; plates: [P, 3, H, W] in [0, 1];
+    initial_pose: gives q, by default target.predict. Raises TrainingMode.
+    """
+    for role, network in (("generator", generator), ("target", target)):
+        if network.training:
+            raise TrainingMode(role)
+    judge = Judge(generator, target, plates)
+    finished = succeeded = 0
+
+    def finish(result: AttackResult) -> None:
+        nonlocal finished, succeeded
+        sink(result)
+        finished, succeeded = finished + len(result), succeeded + int(result.success.sum())
+        if progress is not None:
+            progress(finished, succeeded)
+
+    preparation = Preparation(generator, judge, initial_pose or _quietly(target.predict), config.max_steps)
+    scheduler = Scheduler(
+        backend=make_backend(generator, target, plates, config),
+        judge=judge,
+        update=make_update(config.optimiser, config.step),
+        min_error_mm=config.min_error_mm,
+        max_steps=config.max_steps,
+        batch=config.batch,
+    )
+    scheduler.run(preparation.queue(batches, finish), finish)
+
+
+def appearance_attack(
+    generator: Generator,
+    target: Target,
+    frames: Tensor,
+    plates: Tensor,
+    plate_index: Tensor,
+    config: AttackConfig,
+    *,
+    initial_pose: InitialPose | None = None,
+    progress: Progress | None = None,
+) -> AttackResult:
+    """Attacks frames that fit into memory. frames: [n, 3, H, W] in [0, 1], n ≥ 1; plates:
+    [P, 3, H, W] in [0, 1]; plate_index: [n] int64. Returns the results in the order of the frames,
+    whether they succeeded or not. Raises TrainingMode.
+    """
+    results: list[AttackResult] = []
+    batches = _in_groups(frames, plate_index)
+    attack_stream(
+        generator,
+        target,
+        batches,
+        plates,
+        config,
+        results.append,
+        initial_pose=initial_pose,
+        progress=progress,
+    )
+    result = AttackResult.cat(results)
+    return result.take(result.index.argsort())
+
+
+def _in_groups(frames: Tensor, plate_index: Tensor) -> Iterator[FrameBatch]:
+    for rows in torch.split(torch.arange(len(frames), device=frames.device), AT_ONCE):
+        yield FrameBatch(rows, frames[rows], plate_index[rows])
+
+
+def _quietly(predict: Callable[[Tensor], Tensor]) -> InitialPose:
+    """The target's own forward pass in full precision."""
+
+    def initial_pose(frames: Tensor) -> Tensor:
+        with torch.no_grad(), full_precision(frames.device):
+            return predict(frames)
+
+    return initial_pose

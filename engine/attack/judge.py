@@ -1,0 +1,66 @@
+"""Who decides: an fp32 forward pass of the untouched target on the very frame that is handed out."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from dpa.engine.attack.composition import eight_bit_frames
+from dpa.engine.attack.objective import mpjpe
+from dpa.engine.attack.roles import Generator, Target
+from dpa.engine.attack.rows import Rows
+from dpa.engine.attack.scene import Scene
+
+AT_ONCE = 32
+"""Frames that are materialised at full resolution together: bounds memory, not results."""
+
+
+@dataclass(frozen=True)
+class Verdict(Rows):
+    """error: [n] mm against q. pose: [n, J, 3] mm. frames: uint8 [n, 3, H, W], what was judged."""
+
+    error: Tensor
+    pose: Tensor
+    frames: Tensor
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Composes at full resolution, rounds to 8 bits as the frame is stored, and asks the target.
+
+    So a success can be confirmed from the stored frames alone. No autocast and no TF32 whatever the
+    caller has set. plates: [P, 3, H, W] in [0, 1].
+    """
+
+    generator: Generator
+    target: Target
+    plates: Tensor
+
+    def __call__(self, h_a: Tensor, scene: Scene) -> Verdict:
+        """h_a [n, A], n ≥ 1, and its scene → the verdict on each sample."""
+        parts = []
+        for rows in torch.split(torch.arange(len(h_a), device=h_a.device), AT_ONCE):
+            part = scene.take(rows)
+            frames = self.paint(h_a[rows], part)
+            with torch.no_grad(), full_precision(h_a.device):
+                pose = self.target.predict(frames.to(h_a.dtype) / 255)
+            parts.append(Verdict(mpjpe(pose, part.reference), pose, frames))
+        return Verdict.cat(parts)
+
+    def paint(self, h_a: Tensor, scene: Scene) -> Tensor:
+        """The frame with appearance h_a [n, A] as it is stored: uint8 [n, 3, H, W]."""
+        with torch.no_grad(), full_precision(h_a.device):
+            rgb = self.generator.decode(h_a, scene.pose_code)[0]
+            return eight_bit_frames(rgb.clamp(0, 1), scene, self.plates)
+
+
+@contextmanager
+def full_precision(device: torch.device) -> Iterator[None]:
+    """No autocast; on a GPU no TF32 and only deterministic convolutions."""
+    with (
+        torch.autocast(device.type, enabled=False),
+        torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
+    ):
+        yield

@@ -1,0 +1,71 @@
+"""Gradient ascent on the appearance code as pure functions. The optimiser's memory is a row of the
+sample, so a sample can join or leave a batch at any step without a trace on its neighbours."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from dpa.engine.attack.config import OptimiserName
+from dpa.engine.attack.rows import Rows
+
+MOMENTUM = 0.9
+BETAS = (0.9, 0.999)
+EPSILON = 1e-8
+TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class OptimiserState(Rows):
+    """first, second: [B, A], running moments of the gradient. step: [B] int64, updates made so far."""
+
+    first: Tensor
+    second: Tensor
+    step: Tensor
+
+
+Update = Callable[[Tensor, Tensor, OptimiserState], tuple[Tensor, OptimiserState]]
+"""(h_a [B, A], gradient [B, A], state) → the next h_a and state, uphill."""
+
+
+def fresh_state(h_a: Tensor) -> OptimiserState:
+    """The memory before the first update, for codes h_a [B, A]."""
+    step = torch.zeros(len(h_a), dtype=torch.int64, device=h_a.device)
+    return OptimiserState(torch.zeros_like(h_a), torch.zeros_like(h_a), step)
+
+
+def adam(
+    h_a: Tensor, gradient: Tensor, state: OptimiserState, step_size: float
+) -> tuple[Tensor, OptimiserState]:
+    """Adam (Kingma and Ba, 2015) with PyTorch's defaults, as ascent."""
+    step = state.step + 1
+    first = torch.lerp(gradient, state.first, BETAS[0])
+    second = torch.lerp(gradient * gradient, state.second, BETAS[1])
+    exponent = step[:, None].double()  # 1 - 0.999 has four digits left in fp32
+    unbiased = first / (1 - BETAS[0] ** exponent).to(h_a.dtype)
+    scale = (second / (1 - BETAS[1] ** exponent).to(h_a.dtype)).sqrt() + EPSILON
+    return h_a + step_size * unbiased / scale, OptimiserState(first, second, step)
+
+
+def sgd(
+    h_a: Tensor, gradient: Tensor, state: OptimiserState, step_size: float
+) -> tuple[Tensor, OptimiserState]:
+    """Momentum 0.9 over gradients of unit length: the error in mm is steep in some samples and flat in
+    others, and a step must mean the same in both. A zero gradient stays zero."""
+    length = gradient.norm(dim=1, keepdim=True).clamp_min(TINY)
+    first = MOMENTUM * state.first + gradient / length
+    return h_a + step_size * first, OptimiserState(first, state.second, state.step + 1)
+
+
+def sign(
+    h_a: Tensor, gradient: Tensor, state: OptimiserState, step_size: float
+) -> tuple[Tensor, OptimiserState]:
+    """The same step in every coordinate (Kurakin et al., 2016)."""
+    return h_a + step_size * gradient.sign(), OptimiserState(state.first, state.second, state.step + 1)
+
+
+def make_update(name: OptimiserName, step_size: float) -> Update:
+    """The named optimiser at one step size."""
+    return partial({"adam": adam, "sgd": sgd, "sign": sign}[name], step_size=step_size)

@@ -1,0 +1,135 @@
+"""Two small worlds for the attack's tests: a tiny real network, and a linear one with closed forms."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from dpa.models.frameworks.base import DisentangledNetwork
+from dpa.models.networks.config import DecoderConfig, HeadConv, NetworkConfig, TrunkConfig
+from dpa.models.networks.regressor import Regressor
+
+FRAME = 32
+
+
+@dataclass(frozen=True)
+class World:
+    """A network with frames, plates and plate_index that fit it."""
+
+    network: DisentangledNetwork
+    frames: Tensor
+    plates: Tensor
+    plate_index: Tensor
+
+
+def tiny_config() -> NetworkConfig:
+    trunk = TrunkConfig(
+        block="basic",
+        stem_channels=4,
+        stem_kernel=3,
+        stem_pool=False,
+        planes=(6, 8),
+        depths=(1, 1),
+        strides=(2, 2),
+    )
+    return NetworkConfig(
+        preset="tiny",
+        crop_size=16,
+        localiser_size=16,
+        appearance_dim=5,
+        pose_dim=9,
+        localiser=trunk,
+        encoder=trunk,
+        head=(HeadConv(channels=12, kernel=2),),
+        decoder=DecoderConfig(start=4, pose_channels=4, blocks=(8, 6), convolutions=1),
+        regressor_hidden=16,
+    )
+
+
+@pytest.fixture
+def tiny_world() -> Callable[..., World]:
+    """(samples, dtype, seed) → a random network of a few thousand parameters whose pose depends on the
+    picture by decimetres, in eval mode."""
+
+    def make(samples: int, dtype: torch.dtype = torch.float64, seed: int = 0) -> World:
+        torch.manual_seed(seed)
+        network = DisentangledNetwork(tiny_config(), "nsd")
+        network.regressor = Regressor(network.config)
+        with torch.no_grad():
+            for module in network.modules():
+                if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+                    module.running_mean.normal_(0, 0.1)
+                    module.running_var.uniform_(0.05, 0.3)
+                    module.bias.normal_(0, 0.3)
+            network.localiser.readout.weight.normal_(0, 0.2)
+            network.encoder.codes.weight.mul_(3)
+            network.decoder.image.weight.mul_(3)
+            network.regressor.std.fill_(2000)
+        coarse = torch.rand(samples + 2, 3, 8, 8)
+        pictures = nn.functional.interpolate(coarse, size=(FRAME, FRAME), mode="bilinear")
+        return World(
+            network.to(dtype).eval(),
+            pictures[2:].to(dtype),
+            pictures[:2].to(dtype),
+            torch.arange(samples) % 2,
+        )
+
+    return make
+
+
+class LinearNetwork(nn.Module):
+    """A network whose attack can be solved by hand.
+
+    A frame is one grey level g in 0..255. The encoder reads it, the appearance code is that level plus
+    an `offset` (a reconstruction that is not perfect), the decoder paints it over the whole frame, and
+    every joint but the hip lies at g·17/16 mm on the x axis, so that MPJPE is the change of the grey level.
+    Above `breaks_at` the regressor returns NaN.
+    """
+
+    crop_size = 8
+    localiser_size = 8
+
+    def __init__(self, offset: float = 1.0, breaks_at: float = 1e9) -> None:
+        super().__init__()
+        self.offset, self.breaks_at = offset, breaks_at
+
+    def localise_thumbnails(self, thumbnails: Tensor) -> Tensor:
+        return thumbnails.new_tensor([1.0, 1.0, 0.0, 0.0]).expand(len(thumbnails), 4)
+
+    localise = localise_thumbnails
+
+    def crop(self, frames: Tensor, box: Tensor) -> Tensor:
+        return frames
+
+    def encode(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        grey = 255 * crops.mean(dim=(1, 2, 3))[:, None]
+        return grey + self.offset, grey
+
+    def decode(self, h_a: Tensor, h_p: Tensor) -> tuple[Tensor, Tensor]:
+        rgb = (h_a / 255)[:, :, None, None].expand(-1, 3, 8, 8)
+        return rgb, torch.ones_like(rgb[:, :1])
+
+    def regress(self, h_p: Tensor) -> Tensor:
+        grey = h_p + torch.where(h_p > self.breaks_at, torch.nan, 0.0)
+        pose = grey.new_zeros(len(grey), 17, 3)
+        pose[:, 1:, 0] = grey * 17 / 16
+        return pose
+
+    def predict(self, frames: Tensor) -> Tensor:
+        return self.regress(self.encode(frames)[1])
+
+
+@pytest.fixture
+def linear_network() -> Callable[..., LinearNetwork]:
+    """(offset, breaks_at) → a LinearNetwork in eval mode."""
+    return lambda **kwargs: LinearNetwork(**kwargs).eval()
+
+
+@pytest.fixture
+def grey_frames() -> Callable[..., Tensor]:
+    """(levels) → frames of one grey level each, float64 [n, 3, 8, 8]."""
+    return lambda *levels: (torch.tensor(levels, dtype=torch.float64) / 255)[:, None, None, None].expand(
+        -1, 3, 8, 8
+    )
