@@ -163,9 +163,10 @@ def _read_plain(path: Path, limit: int) -> bytes:
         ) from error
     except OSError as error:
         raise _unsafe(path) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _unsafe(path)
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise _unsafe(path)
         return file.read(limit)
 
 

@@ -55,15 +55,14 @@ class OnnxRuntimeSession:
         wanted: list[Any] = [PROVIDERS["cpu"]]
         if kind == "cuda":
             wanted.insert(0, (PROVIDERS["cuda"], {"device_id": self._ordinal}))
+        # asking for a provider that the wheel lacks only warns, and then runs on the CPU
+        if PROVIDERS[kind] not in onnxruntime.get_available_providers():
+            raise _not_on(PROVIDERS[kind], "the installed onnxruntime has no such provider")
         source = model if isinstance(model, bytes) else str(model)
         self._session = onnxruntime.InferenceSession(source, options, providers=wanted)
         self.providers: tuple[str, ...] = tuple(self._session.get_providers())
         if self.providers[0] != PROVIDERS[kind]:
-            raise ProviderUnavailable(
-                found=f"ONNX Runtime runs on {self.providers[0]}",
-                expected=PROVIDERS[kind],
-                remedy="pip install 'dpa-engine[gpu]' on a machine with a driver, or ask for the device cpu",
-            )
+            raise _not_on(PROVIDERS[kind], f"ONNX Runtime runs on {self.providers[0]}")
         self._kind = kind
         self.inputs = tuple(_spec(value) for value in self._session.get_inputs())
         self.outputs = tuple(_spec(value) for value in self._session.get_outputs())
@@ -115,3 +114,11 @@ def _spec(value: Any) -> TensorSpec:
     """The spec of one ONNX Runtime input or output; a symbolic dimension is free."""
     shape = tuple(size if isinstance(size, int) else None for size in value.shape)
     return TensorSpec(value.name, shape, ELEMENT_TYPES[value.type][0])
+
+
+def _not_on(provider: str, found: str) -> ProviderUnavailable:
+    return ProviderUnavailable(
+        found=found,
+        expected=provider,
+        remedy="pip install 'dpa-engine[gpu]' on a machine with a driver, or ask for the device cpu",
+    )
