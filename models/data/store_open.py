@@ -21,6 +21,7 @@ from dpa.models.data.store_format import (
     check_references,
     file_size,
 )
+from dpa.models.data.tables import from_table
 from dpa.models.errors import InputError
 
 
@@ -59,7 +60,8 @@ def read_index(folder: Path, manifest: Manifest) -> dict[str, NDArray[np.generic
     """Every column of the index as an array of one entry a frame. Raises BrokenIndex, MissingPlate."""
     try:
         table = pq.read_table(folder / INDEX)
-        columns = {name: _column(table[name], name) for name in COLUMNS.names or ()}
+        found = from_table(table)
+        columns = {name: _typed(found[name], COLUMNS[name]) for name in COLUMNS.names or ()}
     except (pa.ArrowException, KeyError, ValueError) as error:
         raise BrokenIndex(folder / INDEX, found=str(error), expected="the index's columns") from error
     if table.num_rows != manifest.layout.count:
@@ -83,17 +85,8 @@ def read_cameras(folder: Path, manifest: Manifest) -> tuple[Camera, ...]:
     return cameras
 
 
-def _column(values: pa.ChunkedArray, name: str) -> NDArray[np.generic]:
-    expected = COLUMNS[name]
-    if values.null_count:
-        raise ValueError(f"empty entries in column {name!r}")
-    array = values.combine_chunks()
-    if expected.kind == "U":
-        known = array.dictionary_encode() if not pa.types.is_dictionary(array.type) else array
-        names: NDArray[np.generic] = np.array(known.dictionary.to_pylist(), dtype=np.str_)
-        chosen: NDArray[np.generic] = names[known.indices.to_numpy()]
-        return chosen
-    if expected.subdtype is not None:
-        base, shape = expected.subdtype
-        return np.asarray(array.flatten().to_numpy(), dtype=base).reshape(-1, *shape)
-    return np.asarray(array.to_numpy(), dtype=expected)
+def _typed(column: NDArray[np.generic], kind: np.dtype[np.void]) -> NDArray[np.generic]:
+    """The column, its names as long as they are and its numbers of the contract's type."""
+    if column.shape[1:] != kind.shape or (column.dtype.kind == "U") != (kind.kind == "U"):
+        raise ValueError(f"{column.dtype} entries of shape {column.shape[1:]}, not {kind.base} {kind.shape}")
+    return column if kind.kind == "U" else column.astype(kind.base, copy=False)

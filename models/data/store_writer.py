@@ -7,13 +7,12 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from dpa.models.atomic import disk_full_named, sync_file, sync_folder, write_json, write_text
-from dpa.models.data.contract import Camera
+from dpa.models.data.contract import COLUMNS, Camera
 from dpa.models.data.store_errors import OutputExists
 from dpa.models.data.store_format import (
     CAMERAS,
@@ -28,6 +27,7 @@ from dpa.models.data.store_format import (
     check_references,
 )
 from dpa.models.data.store_maps import LAYOUT, ROWS, StoreMaps
+from dpa.models.data.tables import to_table
 from dpa.models.errors import InputError
 
 
@@ -123,7 +123,11 @@ class PackedStoreWriter:
         rows = self.maps.rows()
         check_references(self._out, rows["plate"], rows["camera"], self._manifest)
         with disk_full_named(self.folder / INDEX):
-            pq.write_table(_table(rows), self.folder / INDEX, compression="zstd")
+            pq.write_table(
+                to_table({name: rows[name] for name in COLUMNS.names or ()}),
+                self.folder / INDEX,
+                compression="zstd",
+            )
         write_json(self.folder / CAMERAS, [camera.to_json() for camera in self._cameras])
         names = (FRAMES, SILHOUETTES, PLATES, POSES, INDEX, CAMERAS)
         with disk_full_named(self.folder):
@@ -136,19 +140,3 @@ class PackedStoreWriter:
         (self.folder / ROWS).unlink()
         self.folder.replace(self._out)
         sync_folder(self._out.parent)
-
-
-def _table(rows: NDArray[np.void]) -> pa.Table:
-    columns: dict[str, pa.Array] = {}
-    for name in rows.dtype.names or ():
-        values = np.ascontiguousarray(rows[name])
-        if values.ndim == 2:
-            columns[name] = pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1])
-        elif values.dtype.kind == "U":
-            known, codes = np.unique(values, return_inverse=True)
-            columns[name] = pa.DictionaryArray.from_arrays(
-                pa.array(codes, pa.int32()), pa.array(known.tolist())
-            )
-        else:
-            columns[name] = pa.array(values)
-    return pa.table(columns)

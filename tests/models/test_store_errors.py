@@ -260,3 +260,12 @@ def test_columns_that_do_not_fit() -> None:
 def test_a_camera_that_is_none(rotation: np.ndarray) -> None:
     with pytest.raises(InputError, match="camera 'c': rotation"):
         Camera("c", np.eye(3), rotation, np.zeros(3))
+
+
+def test_an_index_whose_column_is_of_another_kind(folder: Path) -> None:
+    table = pq.read_table(folder / "index.parquet")
+    at = table.column_names.index("subject")
+    pq.write_table(table.set_column(at, "subject", [list(range(6))]), folder / "index.parquet")
+    edit_index(folder, "plate", [0] * 6)
+    with pytest.raises(BrokenIndex, match="int64 entries"):
+        PackedStore.open(folder)
