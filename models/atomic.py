@@ -52,9 +52,10 @@ def sync_folder(path: Path) -> None:
 def replacing(path: Path) -> Iterator[Path]:
     """Yields a temporary path beside `path`; what is written there takes its place when the block ends.
 
+    The temporary name ends as `path` does, since some writers choose their format by it.
     If the block raises, `path` is as it was and the temporary file is gone. A full disk raises DiskFull.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    temporary = path.with_name(f".partial-{secrets.token_hex(4)}-{path.name}")
     try:
         with disk_full_named(path):
             yield temporary

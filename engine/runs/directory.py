@@ -1,0 +1,151 @@
+"""A run directory: what a command was told, what it ran on, and what came out.
+
+Every file in it is whole: it appears under its name only when it is on the disk. A run that was stopped
+keeps what it had finished and is recognised by the file `incomplete`.
+"""
+
+import json
+import shlex
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from dpa.engine.runs.environment import environment
+from dpa.engine.runs.errors import IncompleteRun, NotARun, RunExists
+from dpa.engine.runs.shards import read_shards, shard_numbers, write_shard
+from dpa.models.atomic import disk_full_named, replacing, sync_folder, write_json, write_text
+from dpa.models.config import to_yaml
+
+CONFIG = "config.resolved.yaml"
+ENVIRONMENT = "env.json"
+COMMAND = "command.txt"
+RESULTS = "results.json"
+INCOMPLETE = "incomplete"
+
+
+class RunDirectory:
+    """A context manager: leaving its block without an exception marks the run as complete."""
+
+    def __init__(self, path: Path) -> None:
+        """Use `create` or `open`."""
+        self.path = path
+
+    @classmethod
+    def create(cls, base: Path | None, command: str, config: Mapping[str, object]) -> "RunDirectory":
+        """A new run directory at `base`, or at runs/COMMAND-TIME where None is given.
+
+        config: every setting in force; plain values, as `model_dump(mode="json")` gives them.
+        Raises RunExists if `base` is there and not empty, DiskFull.
+        """
+        path = _new_folder(command) if base is None else base
+        with disk_full_named(path):
+            path.mkdir(parents=True, exist_ok=True)
+        if any(path.iterdir()):
+            raise RunExists(path)
+        run = cls(path)
+        run.write_text(INCOMPLETE, "The run that writes here has not ended, or was stopped.\n")
+        run.write_text(CONFIG, to_yaml(config))
+        run.write_json(ENVIRONMENT, environment())
+        run.write_text(COMMAND, shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]) + "\n")
+        return run
+
+    @classmethod
+    def open(cls, path: Path, *, incomplete: bool = False) -> "RunDirectory":
+        """An existing run. `incomplete`: also one that was stopped. Raises NotARun, IncompleteRun."""
+        if not path.is_dir():
+            raise NotARun(path, "no such folder")
+        for name in (CONFIG, ENVIRONMENT, COMMAND):
+            if not (path / name).is_file():
+                raise NotARun(path, f"no {name}")
+        run = cls(path)
+        if not (incomplete or run.is_complete):
+            raise IncompleteRun(path)
+        return run
+
+    @property
+    def is_complete(self) -> bool:
+        """False while the run goes on and after it was stopped."""
+        return not (self.path / INCOMPLETE).exists()
+
+    def complete(self) -> None:
+        """Marks the run as complete; the last thing that a run does."""
+        (self.path / INCOMPLETE).unlink(missing_ok=True)
+        sync_folder(self.path)
+
+    def config(self) -> dict[str, object]:
+        """The settings that were in force. Raises NotARun."""
+        try:
+            config = yaml.safe_load((self.path / CONFIG).read_text())
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise NotARun(self.path, f"{CONFIG} cannot be read ({error})") from error
+        if not isinstance(config, dict):
+            raise NotARun(self.path, f"{CONFIG} holds no settings")
+        return config
+
+    def read_json(self, name: str) -> object:
+        """What a JSON file of the run holds. Raises NotARun."""
+        try:
+            value: object = json.loads((self.path / name).read_text())
+        except (OSError, ValueError) as error:
+            raise NotARun(self.path, f"{name} cannot be read ({error})") from error
+        return value
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[Path]:
+        """A temporary path, with the ending of `name`, that becomes `name` when the block ends well.
+
+        `name` may lie in a sub-folder ("figures/grid.png"). Raises DiskFull.
+        """
+        target = self.path / name
+        with disk_full_named(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(target) as temporary:
+            yield temporary
+
+    def write_text(self, name: str, text: str) -> None:
+        """A text file, whole or absent; an earlier one is replaced in one step. Raises DiskFull."""
+        write_text(self.path / name, text)
+
+    def write_json(self, name: str, value: object) -> None:
+        """A JSON file, whole or absent. ValueError for NaN and infinity, which JSON has not. DiskFull."""
+        write_json(self.path / name, value)
+
+    def shard(self, name: str, index: int, table: Mapping[str, NDArray[np.generic]]) -> None:
+        """Part number `index` of the growing table `name`; see `shards.write_shard`. Raises DiskFull."""
+        write_shard(self.path / name, index, table)
+
+    def shard_numbers(self, name: str) -> list[int]:
+        """The parts of a table that are there, ascending: where a stopped run can go on."""
+        return shard_numbers(self.path / name)
+
+    def read_shards(self, name: str) -> dict[str, NDArray[np.generic]]:
+        """All parts of a table in order, put together. Raises BadShard."""
+        return read_shards(self.path / name)
+
+    def __enter__(self) -> "RunDirectory":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.complete()
+        else:
+            error.add_note(f"kept: {self.path} (the run is marked as incomplete)")
+
+
+def _new_folder(command: str) -> Path:
+    """A folder name that is free, in runs/ of the working directory."""
+    first = Path("runs") / f"{command}-{datetime.now():%Y%m%d-%H%M%S}"
+    path, number = first, 1
+    while path.exists():
+        number += 1
+        path = first.with_name(f"{first.name}-{number}")
+    return path

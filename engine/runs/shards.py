@@ -1,0 +1,49 @@
+"""Tables that grow part by part while a run goes on: NAME/00000.parquet, NAME/00001.parquet, …"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from dpa.engine.runs.errors import BadShard
+from dpa.models.atomic import disk_full_named, replacing
+from dpa.models.data.tables import from_table, to_table
+
+
+def write_shard(folder: Path, index: int, table: Mapping[str, NDArray[np.generic]]) -> None:
+    """Part number `index`, whole or absent. table: columns of one entry a row, of any shape. DiskFull."""
+    with disk_full_named(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with replacing(_file(folder, index)) as temporary:
+        pq.write_table(to_table(table), temporary, compression="zstd")
+
+
+def shard_numbers(folder: Path) -> list[int]:
+    """The parts that are there, ascending: where a stopped run can go on."""
+    return sorted(int(file.stem) for file in folder.glob("*.parquet") if file.stem.isdecimal())
+
+
+def read_shards(folder: Path) -> dict[str, NDArray[np.generic]]:
+    """All parts in order, put together. Raises BadShard if one is absent, damaged or unlike the others."""
+    numbers = shard_numbers(folder)
+    if not numbers or numbers != list(range(len(numbers))):
+        raise BadShard(folder, f"parts {', '.join(map(str, numbers)) or 'none'}")
+    parts = []
+    for number in numbers:
+        file = _file(folder, number)
+        try:
+            parts.append(from_table(pq.read_table(file)))
+        except (pa.ArrowException, ValueError, OSError) as error:
+            raise BadShard(file, str(error)) from error
+        if {name: column.shape[1:] for name, column in parts[-1].items()} != {
+            name: column.shape[1:] for name, column in parts[0].items()
+        }:
+            raise BadShard(file, "columns unlike those of the first part")
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _file(folder: Path, index: int) -> Path:
+    return folder / f"{index:05d}.parquet"
