@@ -58,7 +58,7 @@ class DisentangledNetwork(nn.Module):
 
     def localise(self, frames: Tensor) -> Tensor:
         """[B, 3, H, W] in [0, 1] → box θ [B, 4], differentiable."""
-        whole = frames.new_tensor([1.0, 1.0, 0.0, 0.0]).expand(len(frames), 4)
+        whole = frames.new_tensor([1.0, 1.0, 0.0, 0.0]).expand(frames.shape[0], 4)
         return self.localise_thumbnails(crop(frames, whole, self.localiser_size))
 
     def crop(self, frames: Tensor, box: Tensor) -> Tensor:

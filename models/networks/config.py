@@ -2,14 +2,10 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from dpa.models.config import Config
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class TrunkConfig(_Frozen):
+class TrunkConfig(Config):
     """A residual trunk. `strides` apply to the first block of each stage; a `pool` stem adds a 3×3/2
     max-pool after the first convolution."""
 
@@ -22,7 +18,7 @@ class TrunkConfig(_Frozen):
     strides: tuple[int, ...]
 
 
-class HeadConv(_Frozen):
+class HeadConv(Config):
     """One unpadded convolution of the encoder's head; the last one of a head ends in a sigmoid."""
 
     channels: int
@@ -30,7 +26,7 @@ class HeadConv(_Frozen):
     stride: int = 1
 
 
-class DecoderConfig(_Frozen):
+class DecoderConfig(Config):
     """`start`: side of the first map; `pose_channels`: channels that the pose code is spread to;
     `blocks`: output channels of each ×2 block; `convolutions`: 3×3 convolutions in a block."""
 
@@ -41,7 +37,7 @@ class DecoderConfig(_Frozen):
     dropout: float = 0.3
 
 
-class NetworkConfig(_Frozen):
+class NetworkConfig(Config):
     """Everything that fixes the shapes of a disentangled network."""
 
     preset: str
@@ -99,7 +95,7 @@ def small_preset() -> NetworkConfig:
             stem_channels=16,
             stem_kernel=3,
             stem_pool=False,
-            planes=(24, 32, 48),
+            planes=(16, 32, 64),
             depths=(1, 1, 1),
             strides=(2, 2, 2),
         ),
@@ -113,7 +109,7 @@ def small_preset() -> NetworkConfig:
             strides=(2, 2, 2),
         ),
         head=(HeadConv(channels=128, kernel=4),),
-        decoder=DecoderConfig(start=8, pose_channels=24, blocks=(64, 32, 16), convolutions=2),
+        decoder=DecoderConfig(start=8, pose_channels=32, blocks=(64, 32, 16), convolutions=2),
         regressor_hidden=512,
     )
 

@@ -1,10 +1,21 @@
 """The encoder E: crop → appearance code and pose code."""
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from dpa.models.networks.config import NetworkConfig
 from dpa.models.networks.resnet import Trunk
 from dpa.models.networks.window import bump_window
+
+
+class HeadConvolution(nn.Conv2d):
+    """An unpadded convolution; where it covers its whole input it runs as one matrix product, which is
+    several times faster in the backward pass on a CPU. [B, C, H, W] → [B, outputs, H′, W′]."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[2:] != self.kernel_size:
+            return super().forward(x)
+        return F.linear(x.flatten(1), self.weight.flatten(1), self.bias)[:, :, None, None]
 
 
 class Encoder(nn.Module):
@@ -22,7 +33,7 @@ class Encoder(nn.Module):
         for index, conv in enumerate(config.head):
             last = index == len(config.head) - 1
             layers += [
-                nn.Conv2d(width, conv.channels, conv.kernel, conv.stride),
+                HeadConvolution(width, conv.channels, conv.kernel, conv.stride),
                 nn.BatchNorm2d(conv.channels),
                 nn.Sigmoid() if last else nn.ReLU(),
             ]

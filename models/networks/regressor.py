@@ -33,7 +33,7 @@ class Regressor(nn.Module):
     def standardised(self, h_p: Tensor) -> Tensor:
         """[B, 600] → [B, 17, 3], in standard deviations of the training labels."""
         y: Tensor = self.layers(h_p)
-        return y.reshape(len(h_p), *self.mean.shape)
+        return y.reshape(h_p.shape[0], *self.mean.shape)
 
     def forward(self, h_p: Tensor) -> Tensor:
         """[B, 600] → [B, 17, 3] mm, root-relative, camera axes."""

@@ -1,0 +1,61 @@
+"""`dpa-engine fit-regressor`: the supervised part, on a small share of labels."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def fit_regressor(
+    network: Annotated[Path, typer.Argument(help="Run directory of `dpa-engine train`; φ is added to it.")],
+    data: Annotated[Path, typer.Argument(help="Packed data set with poses.")],
+    fraction: Annotated[float, typer.Option(help="Labelled share of the training frames.")] = 0.1,
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 4000,
+    seed: Annotated[int, typer.Option(help="Fixes the labelled frames and the fit.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    json_: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Fit the pose regressor on pose codes, the encoder frozen and in eval mode.
+
+    Only sequences that trained the network lend labels; its validation sequences then give the error.
+    MPJPE: 17 joints, root-relative to the hip, no alignment.
+    """
+    import json
+
+    from dpa.engine.console import step_progress
+    from dpa.engine.devices import pick_device
+    from dpa.models.data.store import PackedStore
+    from dpa.models.training import regressor_fit
+    from dpa.models.training.checkpoint import read_config, read_network, save_network
+    from dpa.models.training.config import TrainConfig
+    from dpa.models.training.validation import split_sequences, validate
+
+    described = read_config(network)
+    trained = read_network(network).to(pick_device(device))
+    trained.requires_grad_(False)
+    store = PackedStore.open(data)
+    config = regressor_fit.RegressorConfig(fraction=fraction, steps=steps, seed=seed)
+    known = {
+        name: described.training[name] for name in TrainConfig.model_fields if name in described.training
+    }
+    training = TrainConfig.model_validate(known)
+    rows, held_out = split_sequences(store, training.held_out, training.seed)
+    labelled = regressor_fit.labelled_rows(rows, config)
+    codes = regressor_fit.pose_codes(trained, store, labelled)
+    with step_progress("fitting the regressor", config.steps) as report:
+        regressor_fit.fit_regressor(trained, codes, config, report)
+    summary = validate(trained, store, held_out).summary()
+    save_network(
+        trained,
+        network,
+        {**described.training, "regressor_fit": {**config.model_dump(), "labelled_frames": len(labelled)}},
+    )
+    result = {"labelled_frames": len(labelled), "held_out_frames": len(held_out), **summary}
+    if json_:
+        typer.echo(json.dumps(result))
+        return
+    typer.echo(
+        f"{len(labelled):,} labelled frames; on {len(held_out):,} held-out frames: "
+        f"MPJPE {summary['mpjpe_mm']:.1f} mm (17 joints, root-relative, no alignment), "
+        f"N-MPJPE {summary['n_mpjpe_mm']:.1f} mm, P-MPJPE {summary['p_mpjpe_mm']:.1f} mm"
+    )

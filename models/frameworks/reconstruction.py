@@ -1,0 +1,96 @@
+"""Reconstruction losses shared by the frameworks: pixels, edges in place of ImageNet features, and the
+frame-level term that teaches the localiser where the person is."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from dpa.kernels.reference import composite, crop
+from dpa.models.config import Config
+from dpa.models.frameworks.base import DisentangledNetwork
+from dpa.models.frameworks.objective import FrameBatch
+
+
+class ReconstructionWeights(Config):
+    """Weights of the terms. Pixel 1, perceptual 2 and box prior 0.1 are NSD's (FACTS); the frame term's
+    weight and the use of edges for "perceptual" are the project's choice."""
+
+    pixel: float = 1.0
+    perceptual: float = 2.0
+    frame: float = 1.0
+    box_prior: float = 0.1
+    prior_scale: float = 0.4
+
+
+@dataclass(frozen=True)
+class View:
+    """A batch as the network sees it: thumbnails [B, 3, t, t], boxes [B, 4], crops [B, 3, s, s]."""
+
+    thumbnails: Tensor
+    box: Tensor
+    crops: Tensor
+
+
+def whole_frame(frames: Tensor) -> Tensor:
+    """The box (1, 1, 0, 0) for every frame. [B, ...] → [B, 4]."""
+    return frames.new_tensor([1.0, 1.0, 0.0, 0.0]).expand(frames.shape[0], 4)
+
+
+def look(network: DisentangledNetwork, batch: FrameBatch) -> View:
+    """Localise and crop; gradients flow to the box through the crop."""
+    thumbnails = crop(batch.frames, whole_frame(batch.frames), network.localiser_size)
+    box = network.localise_thumbnails(thumbnails).float()
+    return View(thumbnails, box, network.crop(batch.frames, box))
+
+
+def edge_distance(image: Tensor, target: Tensor, scales: int = 3) -> Tensor:
+    """Mean squared difference of horizontal and vertical image gradients, averaged over an image pyramid.
+
+    It stands where NSD compares ImageNet ResNet-18 features, whose weights would have to be downloaded
+    (the project's choice). [B, 3, s, s] twice → scalar.
+    """
+    difference = image - target
+    total = difference.new_zeros(())
+    for scale in range(scales):
+        if scale:
+            difference = F.avg_pool2d(difference, 2)
+        total = total + (difference[..., 1:] - difference[..., :-1]).square().mean()
+        total = total + (difference[..., 1:, :] - difference[..., :-1, :]).square().mean()
+    return total / scales
+
+
+def reconstruct(
+    batch: FrameBatch, view: View, rgb: Tensor, mask: Tensor, weights: ReconstructionWeights
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Loss terms of decoded people, and the reconstructed crops [B, 3, s, s].
+
+    Pixels and edges are compared in the crop, whose box is held fixed there: a box that could slide to an
+    empty wall would make that loss vanish. The box learns from the frame term, which composes the person
+    at the box's place over the thumbnail of the plate and compares with the whole thumbnail.
+    """
+    rgb, mask = rgb.float(), mask.float()
+    size, thumbnail_size = rgb.shape[-1], view.thumbnails.shape[-1]
+    fixed = view.box.detach()
+    plate_crops = crop(batch.plates[batch.plate_index], fixed, size)
+    image = plate_crops + mask * (rgb - plate_crops)
+    target = view.crops.detach()
+    plate_thumbnails = crop(batch.plates, whole_frame(batch.plates), thumbnail_size)
+    frame = composite(rgb, mask, view.box, plate_thumbnails, batch.plate_index)
+    prior = (
+        view.box[:, 2:].mean(0).square().sum()
+        + (view.box[:, :2].mean(0) - weights.prior_scale).square().sum()
+    )
+    terms = {
+        "pixel": weights.pixel * F.mse_loss(image, target),
+        "perceptual": weights.perceptual * edge_distance(image, target),
+        "frame": weights.frame * F.mse_loss(frame, view.thumbnails),
+        "box_prior": weights.box_prior * prior,
+    }
+    return terms, image.detach()
+
+
+def psnr(image: Tensor, target: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio in dB per sample, for a peak of 1. [B, 3, s, s] twice → [B]."""
+    return -10 * torch.log10((image.clamp(0, 1) - target).square().flatten(1).mean(1))

@@ -1,0 +1,62 @@
+"""Which frames go together in a batch: several views of two instants, or two frames of one video."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpa.models.data.store import PackedStore
+from dpa.models.errors import InputError
+
+Rows = NDArray[np.int64]
+
+
+class Sampler(Protocol):
+    """Draws the rows of one batch."""
+
+    group: int
+
+    def __call__(self, size: int, rng: np.random.Generator) -> Rows:
+        """[size] rows; size is a multiple of `group`."""
+
+
+class SynchronisedViews:
+    """Groups of four frames of one sequence: two cameras at t, two cameras at t′ ≠ t."""
+
+    group = 4
+
+    def __init__(self, store: PackedStore, rows: Rows) -> None:
+        self.sequences = [
+            views
+            for sequence in _by_sequence(store, rows)
+            if (views := _instants_by_cameras(store, sequence)) is not None
+        ]
+        if not self.sequences:
+            raise InputError(
+                f"{store.path}: no sequence was seen at two instants by two cameras",
+                "synchronised views, from which NSD learns",
+                "use CSSL or DRNet, or data of several cameras",
+            )
+
+    def __call__(self, size: int, rng: np.random.Generator) -> Rows:
+        picks = rng.integers(len(self.sequences), size=size // self.group)
+        return np.concatenate([self._one(self.sequences[pick], rng) for pick in picks])
+
+    def _one(self, views: Rows, rng: np.random.Generator) -> Rows:
+        instants = rng.choice(len(views), 2, replace=False)
+        return np.concatenate([views[t, rng.choice(views.shape[1], 2, replace=False)] for t in instants])
+
+
+def _by_sequence(store: PackedStore, rows: Rows) -> list[Rows]:
+    order = rows[np.lexsort((store.camera[rows], store.frame[rows], store.sequence[rows]))]
+    starts = np.flatnonzero(np.diff(store.sequence[order])) + 1
+    return np.split(order, starts)
+
+
+def _instants_by_cameras(store: PackedStore, sequence: Rows) -> Rows | None:
+    """[instants, cameras] rows, or None where two of each are not to be had."""
+    cameras = len(np.unique(store.camera[sequence]))
+    complete = len(sequence) % cameras == 0
+    if cameras < 2 or not complete or len(sequence) < 2 * cameras:
+        return None
+    return sequence.reshape(-1, cameras)

@@ -1,0 +1,126 @@
+"""Checkpoints: `model.safetensors` + `config.yaml`. No pickle anywhere."""
+
+from pathlib import Path
+
+import torch
+import yaml
+from pydantic import Field, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from dpa import __version__
+from dpa.models.atomic import write_bytes, write_text
+from dpa.models.config import Config
+from dpa.models.errors import InputError
+from dpa.models.frameworks.base import DisentangledNetwork
+from dpa.models.networks.config import NetworkConfig
+from dpa.models.networks.regressor import Regressor
+
+WEIGHTS, CONFIG = "model.safetensors", "config.yaml"
+ZOO = Path(__file__).parents[1] / "zoo"
+
+
+class NotANetwork(InputError):
+    """A name or a folder that holds no trained network."""
+
+
+class BrokenCheckpoint(InputError):
+    """A checkpoint whose files do not fit together."""
+
+
+class CheckpointConfig(Config):
+    """What `config.yaml` says beside the weights. `training`: how they came about, for the reader."""
+
+    framework: str
+    network: NetworkConfig
+    version: str = __version__
+    regressor: bool = False
+    training: dict[str, object] = Field(default_factory=dict)
+
+
+def save_network(
+    network: DisentangledNetwork, folder: Path, training: dict[str, object], half: bool = False
+) -> None:
+    """Writes both files, each atomically. `half` stores matrices and convolutions in fp16, as the zoo does;
+    vectors (biases, batch statistics) stay fp32."""
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {name: _stored(value, half) for name, value in network.state_dict().items()}
+    config = CheckpointConfig(
+        framework=network.framework,
+        network=network.config,
+        regressor=network.regressor is not None,
+        training=training,
+    )
+    write_bytes(folder / WEIGHTS, save(state))
+    write_text(folder / CONFIG, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
+
+
+def _stored(value: Tensor, half: bool) -> Tensor:
+    shrink = half and value.dim() > 1 and value.is_floating_point()
+    return value.detach().to("cpu", torch.float16 if shrink else value.dtype).contiguous()
+
+
+def read_config(folder: Path) -> CheckpointConfig:
+    """Raises NotANetwork where there is none, BrokenCheckpoint where it cannot be read."""
+    path = folder / CONFIG
+    if not path.is_file() or not (folder / WEIGHTS).is_file():
+        raise NotANetwork(
+            f"{folder}: no trained network there",
+            f"a folder with {WEIGHTS} and {CONFIG}",
+            f"name a run of `dpa-engine train`, or one of {', '.join(zoo_names())}",
+        )
+    try:
+        return CheckpointConfig.model_validate(yaml.safe_load(path.read_text()))
+    except (yaml.YAMLError, ValidationError) as error:
+        raise BrokenCheckpoint(
+            f"{path}: {str(error).splitlines()[0]}",
+            "a checkpoint's configuration",
+            "restore it or train again",
+        ) from error
+
+
+def read_network(folder: Path) -> DisentangledNetwork:
+    """The network of a checkpoint, in fp32 and eval mode. Raises NotANetwork, BrokenCheckpoint."""
+    config = read_config(folder)
+    network = DisentangledNetwork(config.network, config.framework)
+    if config.regressor:
+        network.regressor = Regressor(config.network)
+    try:
+        state = {name: value.float() for name, value in load_file(folder / WEIGHTS).items()}
+        network.load_state_dict(state)
+    except (SafetensorError, RuntimeError) as error:
+        raise BrokenCheckpoint(
+            f"{folder / WEIGHTS}: {str(error).splitlines()[0]}",
+            "the weights that its config.yaml describes",
+            "restore the file or train again",
+        ) from error
+    network.source = folder
+    return network.eval()
+
+
+def zoo_names() -> list[str]:
+    """The bundled networks, as they are named on the command line."""
+    return sorted(f"zoo:{path.parent.name}" for path in ZOO.glob(f"*/{WEIGHTS}"))
+
+
+def network_folder(spec: str) -> Path:
+    """`zoo:NAME` or a run directory → the folder of its checkpoint. Raises NotANetwork."""
+    if not spec.startswith("zoo:"):
+        return Path(spec)
+    folder = ZOO / spec.removeprefix("zoo:")
+    if not (folder / WEIGHTS).is_file():
+        raise NotANetwork(
+            f"{spec}: not in the zoo",
+            f"one of {', '.join(zoo_names())}",
+            "choose one of them, or a run directory",
+        )
+    return folder
+
+
+def load_network(spec: str) -> DisentangledNetwork:
+    """A trained network by name, in eval mode and frozen. Raises NotANetwork, BrokenCheckpoint."""
+    network = read_network(network_folder(spec))
+    for parameter in network.parameters():
+        parameter.requires_grad_(False)
+    return network

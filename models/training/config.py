@@ -1,0 +1,29 @@
+"""What fixes a training run."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from dpa.models.config import Config
+from dpa.models.frameworks.reconstruction import ReconstructionWeights
+
+
+class TrainConfig(Config):
+    """Settings of `dpa-engine train`. Adam at 1e-3 is NSD's; batch, schedule and lengths are ours."""
+
+    framework: Literal["nsd"] = "nsd"
+    preset: Literal["small", "paper"] = "small"
+    steps: int = Field(20_000, ge=1)
+    batch: int = Field(64, ge=4)
+    learning_rate: float = Field(1e-3, gt=0)
+    warm_up: int = Field(200, ge=0)
+    localiser_start: int = Field(400, ge=0, description="steps of background-subtraction start of S")
+    localiser_rate: float = Field(0.1, ge=0, description="S's learning rate, as a share of the others'")
+    precision: Literal["fp32", "bf16"] = "bf16"
+    seed: int = 0
+    held_out: float = Field(0.05, gt=0, lt=1, description="share of sequences kept for validation")
+    swap_appearance: bool = True
+    weights: ReconstructionWeights = ReconstructionWeights()
+    log_every: int = Field(50, ge=1)
+    validate_every: int = Field(1000, ge=1)
+    checkpoint_every: int = Field(500, ge=1)

@@ -1,0 +1,90 @@
+"""Fits the pose regressor φ on a labelled fraction of the frames, the encoder frozen and in eval mode."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional as F
+
+from dpa.models.config import Config
+from dpa.models.data.store import PackedStore
+from dpa.models.frameworks.base import DisentangledNetwork
+from dpa.models.networks.regressor import Regressor
+from dpa.models.training.batches import BatchSource, step_generator
+
+
+class RegressorConfig(Config):
+    """Adam at 1e-3 and the network are Rhodin's (FACTS); fraction, batch and length are ours."""
+
+    fraction: float = Field(0.1, gt=0, le=1, description="labelled share of the frames, drawn at random")
+    steps: int = Field(4000, ge=1)
+    batch: int = Field(256, ge=2)
+    learning_rate: float = Field(1e-3, gt=0)
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class LabelledCodes:
+    """Un-rotated pose codes [N, 600] and their labels [N, 17, 3] mm, root-relative, camera axes."""
+
+    codes: Tensor
+    poses: Tensor
+
+
+def labelled_rows(rows: NDArray[np.int64], config: RegressorConfig) -> NDArray[np.int64]:
+    """The frames whose labels may be used, ascending."""
+    count = max(2, round(config.fraction * len(rows)))
+    return np.sort(np.random.default_rng([config.seed, 0xF17]).permutation(rows)[:count])
+
+
+def pose_codes(
+    network: DisentangledNetwork, store: PackedStore, rows: NDArray[np.int64], batch: int = 256
+) -> LabelledCodes:
+    """E(S(I)) for the rows, in eval mode: batch statistics must not see what is being measured."""
+    source = BatchSource(store, next(network.parameters()).device)
+    network.eval()
+    codes = []
+    with torch.no_grad():
+        for start in range(0, len(rows), batch):
+            frames = source.batch(rows[start : start + batch]).frames
+            codes.append(network.encode(network.crop(frames, network.localise(frames)))[1])
+    return LabelledCodes(torch.cat(codes), torch.from_numpy(store.poses[rows].copy()).to(codes[0].device))
+
+
+def fit_regressor(
+    network: DisentangledNetwork,
+    labelled: LabelledCodes,
+    config: RegressorConfig,
+    report: Callable[[int, float], None],
+) -> Regressor:
+    """Trains φ on mean squared standardised error and attaches it to the network, in eval mode.
+
+    Labels are standardised by (label − mean) / std with the root's std set to 1. `report` gets the step
+    and the loss now and then.
+    """
+    torch.manual_seed(config.seed)
+    regressor = Regressor(network.config).to(labelled.codes.device)
+    regressor.mean.copy_(labelled.poses.mean(0))
+    regressor.std.copy_(labelled.poses.std(0).clamp(min=1e-3))
+    regressor.std[0] = 1
+    target = (labelled.poses - regressor.mean) / regressor.std
+    optimiser = torch.optim.Adam(regressor.parameters(), config.learning_rate)
+    regressor.train()
+    for step in range(config.steps):
+        rate = config.learning_rate * (0.01 + 0.99 * (1 + math.cos(math.pi * step / config.steps)) / 2)
+        optimiser.param_groups[0]["lr"] = rate
+        size = min(config.batch, len(target))
+        picked = torch.from_numpy(step_generator(config.seed, step).integers(len(target), size=size))
+        loss = F.mse_loss(regressor.standardised(labelled.codes[picked]), target[picked])
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        if (step + 1) % 100 == 0 or step + 1 == config.steps:
+            report(step + 1, float(loss.detach()))
+    network.regressor = regressor.eval()
+    return regressor
