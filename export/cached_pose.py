@@ -4,7 +4,6 @@ initial predictions run on when a command hands it over."""
 import hashlib
 import json
 import logging
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from dpa.engine.cache import cache_folder
 from dpa.engine.sessions.engine_folder import EngineFolder
 from dpa.engine.sessions.errors import MissingPackage
 from dpa.engine.sessions.manifest import EngineEntry
@@ -121,10 +121,3 @@ def _on_torch(network: DisentangledNetwork) -> Callable[[Tensor], Tensor]:
 def _key(network: DisentangledNetwork) -> str:
     made_by = json.dumps([weights_fingerprint(network), package_versions()], sort_keys=True)
     return hashlib.sha256(made_by.encode()).hexdigest()[:32]
-
-
-def cache_folder() -> Path:
-    """$DPA_CACHE, else dpa-engine in the XDG cache folder, else in ~/.cache."""
-    if chosen := os.environ.get("DPA_CACHE"):
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dpa-engine"

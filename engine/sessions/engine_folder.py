@@ -8,7 +8,7 @@ from dpa.engine.sessions.fallback import first_working
 from dpa.engine.sessions.manifest import EngineEntry, Manifest, checked_bytes, read_manifest
 from dpa.engine.sessions.manifest_errors import NoSuchEngine
 from dpa.engine.sessions.onnx_check import check_onnx
-from dpa.engine.sessions.onnxruntime_session import OnnxRuntimeSession
+from dpa.engine.sessions.open_engine import open_engine
 from dpa.engine.sessions.protocol import Session
 
 
@@ -63,4 +63,4 @@ class EngineFolder:
     def _open(self, entry: EngineEntry, device: str, threads: int | None) -> Session:
         data = checked_bytes(self.path, self.manifest, entry.file)
         check_onnx(data, entry.file)
-        return OnnxRuntimeSession(data, device, threads)
+        return open_engine(data, entry.backend, entry.precision, device, threads)

@@ -1,0 +1,87 @@
+"""From a trained network to an engine folder: write each variant of each graph, open it as it will be
+opened, compare it with fp32 torch, ship what keeps its limit."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from dpa.engine.sessions.manifest import EngineEntry
+from dpa.engine.sessions.open_engine import open_engine
+from dpa.export.engine_writer import replacing_folder, write_manifest
+from dpa.export.graphs import GRAPHS, build_graph
+from dpa.export.parity import LIMITS_MM, ParityError, measure_parity, within_limit
+from dpa.export.variants import Variant
+from dpa.models.atomic import write_json
+from dpa.models.frameworks.base import DisentangledNetwork
+
+REPORT = "parity.json"
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """shipped: engines in the folder; rejected: those over their limit, whose files are gone."""
+
+    shipped: tuple[EngineEntry, ...]
+    rejected: tuple[EngineEntry, ...]
+
+    def as_json(self) -> dict[str, list[dict[str, object]]]:
+        """What parity.json holds and `--json` prints."""
+        return {
+            "shipped": [entry.model_dump(mode="json") for entry in self.shipped],
+            "rejected": [entry.model_dump(mode="json") for entry in self.rejected],
+        }
+
+    def raise_rejected(self) -> None:
+        """Raise the ParityError of the first engine that was not shipped, if there is one."""
+        for entry in self.rejected:
+            raise ParityError(entry.file, entry.parity)
+
+
+def build_engines(
+    network: DisentangledNetwork,
+    out: Path,
+    variants: Sequence[Variant],
+    frames: Tensor,
+    calibration: Tensor,
+    *,
+    source: str,
+    graphs: Sequence[str] = tuple(GRAPHS),
+    limits_mm: Mapping[str, float] = LIMITS_MM,
+    progress: Callable[[str], None] | None = None,
+) -> BuildReport:
+    """Write the engine folder `out` with every variant of every graph that keeps its parity limit.
+
+    frames: [N, 3, H, W] in [0, 1], held out from training, for parity; calibration: the same, other
+    frames, for INT8's ranges; source: the network as it was named. parity.json keeps every figure,
+    those of rejected engines included. Whatever raises leaves `out` as it was.
+    """
+    shipped: list[EngineEntry] = []
+    rejected: list[EngineEntry] = []
+    with replacing_folder(out) as work:
+        for name in graphs:
+            graph = build_graph(network, name)
+            for variant in variants:
+                if progress is not None:
+                    progress(f"{name} {variant.backend} {variant.precision}")
+                path = variant.write(network, graph, work, calibration)
+                session = open_engine(path.read_bytes(), variant.backend, variant.precision)
+                parity = measure_parity(network, graph, session, frames, limits_mm[variant.precision])
+                entry = EngineEntry(
+                    graph=name,
+                    backend=variant.backend,
+                    precision=variant.precision,
+                    file=path.name,
+                    device=session.device,
+                    parity=parity,
+                )
+                (shipped if within_limit(parity) else rejected).append(entry)
+        kept = {entry.file for entry in shipped}
+        for path in work.iterdir():
+            if path.name not in kept:
+                path.unlink()
+        report = BuildReport(tuple(shipped), tuple(rejected))
+        write_json(work / REPORT, report.as_json())
+        write_manifest(work, network, source, shipped)
+    return report

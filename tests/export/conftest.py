@@ -1,0 +1,56 @@
+"""A network small enough to be exported in seconds, with every part that the big ones have."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from dpa.models.frameworks.base import DisentangledNetwork
+from dpa.models.networks.config import DecoderConfig, HeadConv, NetworkConfig, TrunkConfig
+from dpa.models.networks.regressor import Regressor
+
+
+def tiny_config() -> NetworkConfig:
+    trunk = TrunkConfig(
+        block="basic",
+        stem_channels=6,
+        stem_kernel=3,
+        stem_pool=True,
+        planes=(8,),
+        depths=(1,),
+        strides=(2,),
+    )
+    return NetworkConfig(
+        preset="tiny",
+        crop_size=16,
+        localiser_size=16,
+        appearance_dim=5,
+        pose_dim=12,
+        localiser=trunk,
+        encoder=trunk,
+        head=(HeadConv(channels=10, kernel=2),),
+        decoder=DecoderConfig(start=8, pose_channels=4, blocks=(8,), convolutions=1),
+        regressor_hidden=16,
+    )
+
+
+@pytest.fixture(scope="session")
+def network() -> DisentangledNetwork:
+    """Random weights and batch statistics; boxes that differ from frame to frame; poses in mm."""
+    torch.manual_seed(3)
+    config = tiny_config()
+    made = DisentangledNetwork(config, "nsd")
+    made.regressor = Regressor(config)
+    nn.init.normal_(made.localiser.readout.weight, std=0.3)
+    for module in made.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.2)
+            module.running_var.uniform_(0.5, 1.5)
+    made.regressor.std.uniform_(100, 300)
+    made.regressor.mean.normal_(0, 200)
+    return made.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="session")
+def frames() -> Tensor:
+    """[24, 3, 40, 40] in [0, 1]."""
+    return torch.rand(24, 3, 40, 40, generator=torch.Generator().manual_seed(4))
