@@ -95,7 +95,7 @@ def _check_signature(graph: "Graph", proto: Any) -> None:
             if value.name != spec.name or shape != spec.shape:
                 raise ExportFailed(
                     f"the graph {graph.name!r} was exported with {value.name} {list(shape)} in place of "
-                    f"{spec}: its dimensions did not survive tracing; avoid len(tensor) and int(tensor.shape[0])"
+                    f"{spec}: a dimension was lost in tracing; avoid len(tensor) and int(tensor.shape[0])"
                 )
 
 

@@ -1,0 +1,93 @@
+"""`dpa-engine export` and the script `export-engines`: a trained network to an engine folder."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dpa.engine.readable_errors import ReadableErrors
+
+if TYPE_CHECKING:
+    from dpa.export.build import BuildReport
+
+
+def export_engines(
+    network: Annotated[str, typer.Argument(metavar="RUN|zoo:NAME", help="A run directory or zoo:NAME.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("engines"),
+    backend: Annotated[str, typer.Option(help="Of onnx, openvino, tensorrt; with commas.")] = "onnx",
+    precision: Annotated[str, typer.Option(help="Of fp32, fp16, bf16, int8; with commas.")] = "fp32",
+    graphs: Annotated[str, typer.Option(help="Of pose, encode, decode, regress; with commas.")] = (
+        "pose,encode,decode,regress"
+    ),
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Packed set for parity and calibration (default: the evaluation set)."),
+    ] = None,
+    frames: Annotated[int, typer.Option(min=2, help="Frames for parity, and as many for calibration.")] = 128,
+    limit: Annotated[
+        float | None,
+        typer.Option(help="Mean shift allowed, in mm (default: 1, and 3 for int8)."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Chooses the frames.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+) -> None:
+    """Export a network's graphs, compare each engine with fp32 torch in millimetres, and ship those that
+    keep their limit, with a manifest of SHA-256 sums. Exit code 1 when one does not."""
+    import json
+
+    from rich.console import Console
+
+    from dpa.export.build import build_engines
+    from dpa.export.held_out import held_out_frames
+    from dpa.export.parity import LIMITS_MM
+    from dpa.export.variants import choose_variants
+    from dpa.models.training.checkpoint import load_network
+
+    variants = choose_variants(backend.split(","), precision.split(","))
+    loaded = load_network(network)
+    parity, calibration = held_out_frames(data, frames, seed)
+    with Console(stderr=True).status("exporting") as status:
+        report = build_engines(
+            loaded,
+            out,
+            variants,
+            parity,
+            calibration,
+            source=network if network.startswith("zoo:") else Path(network).resolve().name,
+            graphs=graphs.split(","),
+            limits_mm=LIMITS_MM if limit is None else dict.fromkeys(LIMITS_MM, limit),
+            progress=lambda step: status.update(f"exporting {step}"),
+        )
+    if as_json:
+        typer.echo(json.dumps({"out": str(out), "network": network, **report.as_json()}))
+    else:
+        _print(report, out)
+    report.raise_rejected()
+
+
+def _print(report: "BuildReport", out: Path) -> None:
+    from dpa.engine.console import print_table
+
+    columns = ["file", "back-end", "precision", "mean mm", "p99 mm", "max mm", "limit mm", ""]
+    rows = []
+    for entries, fate in ((report.shipped, "shipped"), (report.rejected, "rejected")):
+        for entry in entries:
+            parity = entry.parity
+            figures = (parity.mean_mm, parity.p99_mm, parity.max_mm, parity.limit_mm)
+            rows.append([entry.file, entry.backend, entry.precision, *(f"{x:.3g}" for x in figures), fate])
+    print_table(f"{out}: shift against fp32 torch", columns, rows)
+
+
+app = typer.Typer(cls=ReadableErrors, add_completion=False, pretty_exceptions_enable=False)
+app.command("export")(export_engines)
+
+
+@app.callback()
+def _root() -> None:
+    """Trained networks to ONNX, OpenVINO and TensorRT engines."""
+
+
+def main() -> None:
+    """The console script `export-engines`: `dpa-engine export` under its own name."""
+    app(["export", *sys.argv[1:]], prog_name="export-engines")
