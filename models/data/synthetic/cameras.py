@@ -1,0 +1,65 @@
+"""Four calibrated cameras around the room: f = 1145 px at 1000 x 1000, about 5 m from its middle."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dpa.models.data.contract import Camera
+
+from .arrays import Array, unit
+
+FOCAL = 1145.0 / 1000.0  # of the frame's side
+VIEWS = {  # name: (position, point looked at), metres
+    "camera1": ((3.05, -4.05, 1.62), (0.0, 0.10, 0.90)),
+    "camera2": ((-2.90, -4.20, 1.50), (0.05, 0.0, 0.90)),
+    "camera3": ((-3.10, 4.00, 1.66), (0.0, 0.0, 0.91)),
+    "camera4": ((2.95, 4.15, 1.56), (0.0, -0.05, 0.89)),
+}
+
+
+@dataclass(frozen=True)
+class View:
+    """A camera in metres for a square frame of `size` pixels.
+
+    centre [3] world; rotation [3, 3] world to camera (x right, y down, z forward); focal in pixels.
+    """
+
+    name: str
+    centre: Array
+    rotation: Array
+    size: int
+
+    @property
+    def focal(self) -> float:
+        return FOCAL * self.size
+
+    def project(self, points: Array) -> Array:
+        """World points [..., 3] metres to (u, v, depth): pixels from the frame's edges, metres."""
+        local = (points - self.centre) @ self.rotation.T
+        depth = local[..., 2:]
+        return np.concatenate([local[..., :2] / depth * self.focal + self.size / 2, depth], axis=-1)
+
+    def rays(self, u: Array, v: Array) -> Array:
+        """World directions [..., 3] (depth 1) through pixel coordinates u, v."""
+        half = self.size / 2
+        local = np.stack([(u - half) / self.focal, (v - half) / self.focal, np.ones_like(u)], axis=-1)
+        return np.asarray(local @ self.rotation)
+
+    def contract(self) -> Camera:
+        """The same camera in the data contract's words and millimetres."""
+        f, half = self.focal, self.size / 2
+        intrinsics = np.array([[f, 0, half], [0, f, half], [0, 0, 1.0]])
+        translation = -self.rotation @ self.centre * 1000
+        return Camera(name=self.name, intrinsics=intrinsics, rotation=self.rotation, translation=translation)
+
+
+def views(size: int) -> tuple[View, ...]:
+    """The four cameras for frames of size x size pixels."""
+    made = []
+    for name, (position, target) in VIEWS.items():
+        centre = np.array(position)
+        forward = unit(np.array(target) - centre)
+        right = unit(np.cross(forward, [0.0, 0.0, 1.0]))
+        rotation = np.stack([right, np.cross(forward, right), forward])
+        made.append(View(name, centre, rotation, size))
+    return tuple(made)

@@ -1,0 +1,136 @@
+"""One clip: a motion of one subject, seen by all cameras. Everything random about it comes from its own key."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from .arrays import Array
+from .body import SKIN_VERTICES, SUBJECTS, Body, body
+from .cameras import FOCAL, View
+from .figure import figure
+from .motion.actions import ACTIONS, perform
+from .motion.base import Seat
+from .motion.choreography import Choreography
+from .picture import Stage, pictures
+from .posed import posed
+from .skeleton import assemble, joints17
+
+MARGIN = 1.15  # of the box over the person's extent
+DISTANCE = 5.0  # metres to the cameras
+COARSENESS = 0.3  # of a pixel at that distance: how far vertices may be merged
+FINEST = 0.002  # metres: no merging below
+BOX_STRIDE = 9  # every ninth skin vertex is enough for a box
+
+
+@dataclass(frozen=True)
+class ClipKey:
+    """Which clip: the same key and seed give the same motion, whatever else is generated and in any outfit."""
+
+    subject: str
+    action: str
+    number: int
+    outfit: str
+
+
+@dataclass(frozen=True)
+class Take:
+    """A posed clip: bone rotations [T, 104, 3, 3], heads [T, 104, 3] metres, joints [T, 17, 3] mm, all in the world."""
+
+    body: Body
+    time: Array
+    rotations: Array
+    heads: Array
+    joints: Array
+    seat: Seat | None
+
+
+@dataclass(frozen=True)
+class ClipImages:
+    """T x C samples, frame by frame and within it camera by camera, as the packed store wants them."""
+
+    frames: Array
+    silhouettes: Array
+    poses: Array
+    boxes: Array
+    camera: Array
+    frame: Array
+    time: Array
+
+
+def _generators(key: ClipKey, seed: int) -> tuple[np.random.Generator, np.random.Generator]:
+    """Random numbers for the motion and for the sensor; the outfit is no part of the key."""
+    entropy = (seed, SUBJECTS.index(key.subject), ACTIONS.index(key.action), key.number)
+    motion, sensor = np.random.SeedSequence(entropy).spawn(2)
+    return np.random.default_rng(motion), np.random.default_rng(sensor)
+
+
+def take(key: ClipKey, frames: int, fps: float, seed: int) -> Take:
+    """The motion of one clip."""
+    who = body(key.subject)
+    time = np.arange(frames) / fps
+    motion = perform(Choreography(who, time, _generators(key, seed)[0]), key.action)
+    rotations, heads = assemble(who, motion.parts)
+    return Take(who, time, rotations, heads, joints17(who, rotations, heads), motion.seat)
+
+
+def coarseness(size: int) -> float:
+    """Metres within which vertices are merged for frames of `size` pixels."""
+    cell = COARSENESS * DISTANCE / (FOCAL * size)
+    return round(cell, 5) if cell > FINEST else 0.0
+
+
+@lru_cache(maxsize=len(SUBJECTS))
+def _bare_points(subject: str) -> tuple[Array, Array]:
+    """Homogeneous rest points [n, 4] of the naked skin and their weights [n, 104]."""
+    who = body(subject)
+    points = who.vertices[:SKIN_VERTICES:BOX_STRIDE]
+    return np.concatenate([points, np.ones((len(points), 1), np.float32)], axis=1), who.anatomy.weights[
+        :SKIN_VERTICES:BOX_STRIDE
+    ]
+
+
+def skin_points(moment: Take, step: int) -> Array:
+    """Points [n, 3] metres all over the naked skin at one frame: the same in every outfit."""
+    points, weights = _bare_points(moment.body.name)
+    turn, heads = moment.rotations[step], moment.heads[step]
+    offset = heads - np.einsum("bij,bj->bi", turn, moment.body.heads)
+    bones = np.concatenate([turn, offset[..., None]], axis=2).reshape(-1, 12)
+    return np.asarray(np.einsum("vij,vj->vi", (weights @ bones).reshape(-1, 3, 4), points))
+
+
+def true_box(view: View, points: Array) -> Array:
+    """θ [4] of the square around points [n, 3] metres with a margin; see the data contract."""
+    pixels = view.project(points)[:, :2]
+    low, high = pixels.min(axis=0), pixels.max(axis=0)
+    scale = (high - low).max() * MARGIN / view.size
+    return np.array([scale, scale, *((low + high) / view.size - 1)], np.float32)
+
+
+def film(
+    key: ClipKey, frames: int, fps: float, seed: int, cameras: Sequence[Stage], samples: int
+) -> ClipImages:
+    """Renders one clip with all cameras; `samples` as in pictures."""
+    moment = take(key, frames, fps, seed)
+    sensor = _generators(key, seed)[1]
+    dressed = figure(key.subject, key.outfit, coarseness(cameras[0].view.size))
+    shot: list[tuple[Array, Array]] = []
+    boxes = []
+    for step in range(frames):
+        scene = posed(dressed, moment.rotations[step], moment.heads[step], moment.seat)
+        shot.append(pictures(scene, cameras, samples, sensor))
+        skin = skin_points(moment, step)
+        boxes.append(np.stack([true_box(stage.view, skin) for stage in cameras]))
+    relative = moment.joints - moment.joints[:, :1]
+    poses = np.stack([relative @ stage.view.rotation.T for stage in cameras], axis=1)
+    count = len(cameras)
+    return ClipImages(
+        frames=np.concatenate([s[0] for s in shot]),
+        silhouettes=np.concatenate([s[1] for s in shot]),
+        poses=poses.reshape(-1, 17, 3).astype(np.float32),
+        boxes=np.concatenate(boxes),
+        camera=np.tile(np.arange(count), frames),
+        frame=np.repeat(np.arange(frames), count),
+        time=np.repeat(moment.time, count),
+    )

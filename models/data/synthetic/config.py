@@ -1,0 +1,76 @@
+"""What to generate; unknown names are refused with the nearest known one."""
+
+import difflib
+import os
+from collections.abc import Iterable
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from dpa.models.errors import InputError
+
+from .body import SUBJECTS
+from .motion.actions import ACTIONS
+from .wardrobe import OUTFITS
+
+
+class UnknownName(InputError):
+    """A subject, action or outfit that the generator does not have."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = list(known)
+        folded = {n.lower(): n for n in names}
+        near = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.0)
+        super().__init__(
+            found=f"{kind} {name!r}",
+            expected=f"one of {', '.join(names)}",
+            remedy=f"did you mean {folded[near[0]]!r}?",
+        )
+
+
+def _known(kind: str, name: str, known: Iterable[str]) -> str:
+    folded = {n.lower(): n for n in known}
+    if name.lower() not in folded:
+        raise UnknownName(kind, name, folded.values())
+    return folded[name.lower()]
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class SynthConfig(BaseModel):
+    """A synthetic set: subjects x actions x clips, each `frames` long at `fps`, seen by four cameras.
+
+    outfit: whose clothes everybody wears; None: their own. size: the square frames' side in pixels.
+    supersample: fragments per pixel along each axis. The same values and seed give the same bytes for any `workers`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    subjects: tuple[str, ...] = SUBJECTS
+    actions: tuple[str, ...] = ACTIONS
+    clips: Annotated[int, Field(ge=1)] = 4
+    frames: Annotated[int, Field(ge=1)] = 12
+    fps: Annotated[float, Field(gt=0)] = 10.0
+    size: Annotated[int, Field(ge=32, le=2048)] = 160
+    seed: Annotated[int, Field(ge=0)] = 0
+    workers: Annotated[int, Field(ge=1)] = Field(default_factory=available_cores)
+    outfit: str | None = None
+    supersample: Annotated[int, Field(ge=1, le=8)] = 2
+
+    @field_validator("subjects")
+    @classmethod
+    def _subjects(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(_known("subject", n, SUBJECTS) for n in names))
+
+    @field_validator("actions")
+    @classmethod
+    def _actions(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(_known("action", n, ACTIONS) for n in names))
+
+    @field_validator("outfit")
+    @classmethod
+    def _outfit(cls, name: str | None) -> str | None:
+        return None if name is None else _known("outfit", name, OUTFITS)

@@ -1,0 +1,140 @@
+"""A gait without skating: each stance foot is planted, rolls from heel to toe and swings to its next place."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..arrays import Array, smoothstep
+from ..rotations import turn_x, turn_y, turn_z
+from ..skeleton import OUT, SIDES
+from .base import Arm, Base, ankle_height, hip_joint, sunk
+from .choreography import Choreography
+from .path import Path, drawn_path
+
+LANDS, LEAVES, SWING = -0.55, 0.65, 0.80  # in steps: the trunk's place relative to the foot's
+HEEL_STRIKE, TOE_OFF = -17.0, 52.0  # degrees of foot pitch
+TOE_OUT = np.radians(13.0)
+HEEL = 0.055  # metres from the ankle back to the heel's pivot
+OFFSET = {"L": 0.5, "R": 1.5}  # where each foot lands, in steps
+
+
+@dataclass(frozen=True)
+class Gait:
+    """One walk. walked [T] metres; step: metres; phase [T] radians, pi a step."""
+
+    path: Path
+    walked: Array
+    step: float
+    vigour: float
+
+    @property
+    def phase(self) -> Array:
+        return np.pi * self.walked / self.step
+
+
+def _facing(heading: Array) -> Array:
+    return turn_z(np.degrees(heading) + 90)  # at rest the body faces -y
+
+
+def _forward(heading: Array) -> Array:
+    return np.stack([np.cos(heading), np.sin(heading)], axis=-1)
+
+
+def _left(heading: Array) -> Array:
+    return np.stack([-np.sin(heading), np.cos(heading)], axis=-1)
+
+
+def _rolled(c: Choreography, side: str, pitch: Array) -> tuple[Array, Array]:
+    """Ankle (forward, up) of a foot pitched by degrees [T] about its toe (positive) or heel (negative)."""
+    toe = abs(float(c.offset(f"foot.{side}", f"toe1-1.{side}")[1]))
+    ankle = ankle_height(c, side)
+    cos, sin = np.cos(np.radians(pitch)), np.sin(np.radians(pitch))
+    forward = np.where(pitch > 0, toe * (1 - cos) + ankle * sin, -HEEL * (1 - cos))
+    up = np.where(pitch > 0, toe * sin + ankle * cos, ankle * cos - HEEL * sin)
+    return forward, up
+
+
+def _push_off(r: Array) -> Array:
+    return TOE_OFF * smoothstep(r, 0.05, 0.68) ** 1.3
+
+
+def _foot(c: Choreography, gait: Gait, side: str) -> tuple[Array, Array]:
+    """Ankle positions [T, 3] and foot rotations [T, 3, 3] of one side."""
+    landing = np.floor((gait.walked / gait.step - OFFSET[side] - LANDS) / 2) * 2 + OFFSET[side]
+    r = gait.walked / gait.step - landing
+    w = np.clip((r - LEAVES) / SWING, 0, 1)
+    on_floor = r < LEAVES
+    strike = np.where(r < -0.40, HEEL_STRIKE * (1 - (r - LANDS) / 0.15), 0)
+    leaving = _push_off(np.full(c.steps, LEAVES))
+    swinging = leaving * (1 - smoothstep(w, 0, 0.62)) + HEEL_STRIKE * smoothstep(w, 0.45, 1)
+    pitch = np.where(on_floor, np.where(r > 0.05, _push_off(r), strike), swinging)
+    lateral = OUT[side] * c.body.head("foot.L")[0] * 0.62
+
+    def placed(landing_at: Array, foot_pitch: Array) -> tuple[Array, Array]:
+        xy, heading = gait.path.at(landing_at * gait.step)
+        forward, up = _rolled(c, side, foot_pitch)
+        ground = xy + lateral * _left(heading) + forward[:, None] * _forward(heading)
+        return np.concatenate([ground, up[:, None]], axis=1), heading
+
+    standing, heading = placed(landing, pitch)
+    lifted, _ = placed(landing, leaving)
+    landed, next_heading = placed(landing + 2, np.full(c.steps, HEEL_STRIKE))
+    share = w * w * (3 - 2 * w)
+    flight = lifted * (1 - share[:, None]) + landed * share[:, None]
+    flight[:, 2] += 0.045 * np.sin(np.pi * w) ** 1.5
+    ankle = np.where(on_floor[:, None], standing, flight)
+    yaw = np.where(on_floor, heading, heading + (next_heading - heading) * share) + OUT[side] * TOE_OUT
+    return ankle, _facing(yaw) @ turn_x(pitch)
+
+
+def drawn_gait(c: Choreography, slow: float = 0.7, fast: float = 1.4) -> Gait:
+    """A walk of random speed (metres a second), path and starting point."""
+    leg = float(c.offset("foot.L", "upperleg01.L")[2])
+    speed = c.pick(slow, fast)
+    step = (0.34 + 0.30 * speed * leg / 0.85) * c.pick(0.94, 1.06)
+    path = drawn_path(c)
+    start = c.pick(0, path.length)
+    walked = start + speed * c.time * (1 + 0.04 * np.sin(2 * np.pi * 0.21 * c.time + c.pick(0, 6.28)))
+    return Gait(path, walked, step, c.pick(0.7, 1.25))
+
+
+def walking(c: Choreography, gait: Gait, look: float = 0.0) -> Base:
+    """Trunk and legs of a gait; look: degrees that the head is turned to the left on average."""
+    phase, vigour = gait.phase, gait.vigour
+    xy, heading = gait.path.at(gait.walked)
+    facing = _facing(heading)
+    sway = 0.022 * np.sin(phase)
+    height = c.body.head("root")[2] - 0.028 - 0.105 * (gait.step - 0.6)
+    up = height - 0.019 * vigour * np.cos(2 * phase)
+    position = np.concatenate([xy + sway[:, None] * _left(heading), up[:, None]], axis=1)
+    root = (
+        facing
+        @ turn_z(-5 * vigour * np.cos(phase))
+        @ turn_y(-2.5 * np.sin(phase))
+        @ turn_x(np.full(c.steps, 2.0))
+    )
+    stoop = c.pick(1, 8)
+    chest = facing @ turn_z(6 * vigour * np.cos(phase) + c.drift(2)) @ turn_y(1.5 * np.sin(phase))
+    chest = chest @ turn_x(stoop + c.drift(1.5))
+    head = facing @ turn_z(look + c.drift(13, 0.12)) @ turn_x(c.drift(4, 0.2) + c.pick(-3, 9))
+    feet = {side: _foot(c, gait, side) for side in SIDES}
+    position = sunk(c, position, root, {side: feet[side][0] for side in SIDES})
+    thigh, shank, foot = {}, {}, {}
+    for side in SIDES:
+        ankle, foot[side] = feet[side]
+        pole = foot[side] @ np.array([0, -1.0, 0])
+        pole[:, 2] = 0.15
+        thigh[side], shank[side] = c.leg(side, hip_joint(c, side, position, root), ankle, pole)
+    return Base(position, root, chest, head, thigh, shank, foot)
+
+
+def swinging(gait: Gait) -> Arm:
+    """The arm pattern that goes with the gait: opposite to the legs."""
+
+    def arm(c: Choreography, chest: Array, side: str) -> tuple[Array, Array]:
+        beat = -OUT[side] * np.cos(gait.phase)
+        flex = 4 + 24 * gait.vigour * beat + c.drift(2)
+        elbow = 18 + 12 * np.maximum(beat, -0.3) * gait.vigour + c.drift(3)
+        return c.arm(side, chest, flex, 8 + c.drift(1.5), 0.0, elbow)
+
+    return arm

@@ -1,0 +1,204 @@
+"""Pictures of one moment: rasterises each view's window around the person and lays it over the plate."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from .arrays import Array, unit
+from .cameras import View, views
+from .figure import Material
+from .plates import Plate
+from .posed import FLOOR_WIDTH, FloorShadow, Posed, floor_shadow, shadow_map
+from .rasteriser import Fragments, rasterise
+from .shading import Surface, shade
+
+CREASE = 0.037  # metres: the radius within which nearer surfaces darken a point
+CREASE_DEPTH = 0.10  # metres behind its surroundings at which a point is darkest
+NOISE = 1.6 / 255  # the sensor's standard deviation
+NOISE_SPARE = 140  # the noise tile is this much larger than a frame, for random offsets
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One camera's fixed things: its plate as float32 [H, W, 3] in [0, 1] and the floor under its pixels.
+
+    floor_pixel [m] flat indices of pixels that show floor, floor_at [m, 2] metres, floor_share [m].
+    """
+
+    view: View
+    plate: Array
+    floor_pixel: Array
+    floor_at: Array
+    floor_share: Array
+
+    @classmethod
+    def of(cls, view: View, plate: Plate) -> "Stage":
+        pixel = np.nonzero(plate.floor.ravel() > 0)[0]
+        row, column = np.divmod(pixel, view.size)
+        rays = view.rays(column + 0.5, row + 0.5)
+        distance = -view.centre[2] / np.minimum(rays[:, 2], -1e-3)
+        at = (view.centre + rays * distance[:, None])[:, :2].astype(np.float32)
+        return cls(view, plate.image.astype(np.float32) / 255, pixel, at, plate.floor.ravel()[pixel])
+
+
+def stages(plates: Sequence[Plate]) -> tuple[Stage, ...]:
+    """All cameras' stages for their plates; frames get the plates' size."""
+    size = len(plates[0].image)
+    return tuple(Stage.of(v, p) for v, p in zip(views(size), plates, strict=True))
+
+
+@lru_cache(maxsize=4)
+def _noise(size: int) -> Array:
+    side = size + NOISE_SPARE
+    return np.random.default_rng(5).normal(0, NOISE, (side, side, 3)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Window:
+    """The part of a frame that holds the person: left, top, width, height in pixels, `samples`^2 fragments a pixel."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+    samples: int
+
+    @classmethod
+    def around(cls, pixels: Array, size: int, samples: int) -> "Window":
+        """Around projected points [V, 2], clipped to the frame; at least 1 x 1."""
+        low = np.clip(np.floor(pixels.min(axis=0)).astype(int) - 1, 0, size - 1)
+        high = np.clip(np.ceil(pixels.max(axis=0)).astype(int) + 1, low + 1, size)
+        return cls(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]), samples)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of fragments."""
+        return self.height * self.samples, self.width * self.samples
+
+    def fragments(self, projected: Array, faces: Array) -> Fragments:
+        """Fragments of points [V, 3] = (u, v, depth) in frame pixels."""
+        local = projected - [self.left, self.top, 0]
+        local[:, :2] *= self.samples
+        rows, columns = self.shape
+        return rasterise(local.astype(np.float32), faces, columns, rows)
+
+    def mean(self, values: Array) -> Array:
+        """Fragment values [rows, columns, ...] averaged to pixels."""
+        n = self.samples
+        total = sum(values[i::n, j::n] for i in range(n) for j in range(n))
+        return np.asarray(total * np.float32(1 / n**2))
+
+
+def _grown(mask: Array) -> Array:
+    out = mask.copy()
+    out[1:] |= mask[:-1]
+    out[:-1] |= mask[1:]
+    wide = out.copy()
+    wide[:, 1:] |= out[:, :-1]
+    wide[:, :-1] |= out[:, 1:]
+    return wide
+
+
+def closed(mask: Array) -> Array:
+    """A bool mask with pin-holes up to two wide filled (3 x 3 closing); its outline stays."""
+    return np.asarray(~_grown(~_grown(mask)))
+
+
+def _openness(window: Window, seen: Fragments, focal: float) -> Array:
+    """In [0.5, 1] per fragment: less in creases, by its depth against the blurred depth around it."""
+    rows, columns = window.shape
+    depth = np.zeros(rows * columns, np.float32)
+    depth[seen.pixel] = 1 / seen.inverse_depth
+    there = np.zeros(rows * columns, np.float32)
+    there[seen.pixel] = 1
+    middle = float(depth[seen.pixel].mean()) if len(seen.pixel) else 1.0
+    sigma = max(CREASE * focal * window.samples / middle / 2, 0.5)
+    half = (slice(None, None, 2), slice(None, None, 2))
+    blurred = gaussian_filter(depth.reshape(rows, columns)[half], sigma, truncate=2)
+    blurred /= np.maximum(gaussian_filter(there.reshape(rows, columns)[half], sigma, truncate=2), 1e-3)
+    row, column = np.divmod(seen.pixel, columns)
+    behind = depth[seen.pixel] - blurred[row // 2, column // 2]
+    return np.asarray(1 - 0.5 * np.clip(behind / CREASE_DEPTH, 0, 1))
+
+
+def _surface(scene: Posed, view: View, window: Window, seen: Fragments) -> Surface:
+    table = np.concatenate([scene.normals, scene.position, scene.attributes], axis=1)
+    values = seen.interpolate(table, scene.faces)
+    point = values[:, 3:6]
+    low = 0.72 + 0.28 * np.clip(point[:, 2] / 0.5, 0, 1)
+    return Surface(
+        normal=unit(values[:, :3]),
+        point=point,
+        attributes=values[:, 6:],
+        material=scene.material[seen.face],
+        towards=unit(view.centre.astype(np.float32) - point),
+        open=(_openness(window, seen, view.focal) * low).astype(np.float32),
+    )
+
+
+def _together(surfaces: list[Surface]) -> Surface:
+    """Fragments of several views in one, so that they are shaded in one go."""
+    names = ("normal", "point", "attributes", "material", "towards", "open")
+    return Surface(*(np.concatenate([getattr(s, name) for s in surfaces]) for name in names))
+
+
+def _backdrop(stage: Stage, shadow: FloorShadow) -> Array:
+    """The plate [H, W, 3] with the person's shadow on its floor."""
+    image = stage.plate.copy()
+    near = np.nonzero((np.abs(stage.floor_at - shadow.centre) < FLOOR_WIDTH / 2 - 0.03).all(axis=1))[0]
+    darker = shadow.at(stage.floor_at[near]) * stage.floor_share[near]
+    image.reshape(-1, 3)[stage.floor_pixel[near]] *= (1 - darker)[:, None]
+    return image
+
+
+def _laid_over(image: Array, window: Window, seen: Fragments, colour: Array, person: Array) -> Array:
+    """Blends the window's fragments into `image` in place; returns the silhouette [H, W] bool."""
+    shape = window.shape
+    paint = np.zeros((shape[0] * shape[1], 3), np.float32)
+    paint[seen.pixel] = colour
+    covered = np.zeros(shape[0] * shape[1], bool)
+    covered[seen.pixel] = True
+    human = np.zeros(shape[0] * shape[1], bool)
+    human[seen.pixel[person]] = True
+    bare = window.mean(covered.reshape(shape).astype(np.float32))
+    filled = window.mean(closed(covered.reshape(shape)).astype(np.float32))
+    alpha = np.where(bare > 0, filled, 0)[..., None]
+    mean = window.mean(paint.reshape(*shape, 3)) / np.maximum(bare, 1e-6)[..., None]
+    inside = (slice(window.top, window.top + window.height), slice(window.left, window.left + window.width))
+    image[inside] = image[inside] * (1 - alpha) + mean * alpha
+    silhouette = np.zeros(image.shape[:2], bool)
+    silhouette[inside] = window.mean(closed(human.reshape(shape)).astype(np.float32)) >= 0.5
+    return silhouette
+
+
+def pictures(
+    scene: Posed, cameras: Sequence[Stage], samples: int, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """All cameras' frames [C, H, W, 3] uint8 and silhouettes [C, H, W] bool of one moment.
+
+    samples: fragments per pixel along each axis. rng gives the offsets of the sensor's noise.
+    """
+    windows, seen, surfaces = [], [], []
+    size = cameras[0].view.size
+    for stage in cameras:
+        projected = stage.view.project(scene.position)
+        windows.append(Window.around(projected[:, :2], size, samples))
+        seen.append(windows[-1].fragments(projected, scene.faces))
+        surfaces.append(_surface(scene, stage.view, windows[-1], seen[-1]))
+    colours = shade(scene.figure, _together(surfaces), shadow_map(scene))
+    shadow = floor_shadow(scene)
+    frames, silhouettes = [], []
+    start = 0
+    for stage, window, fragments, surface in zip(cameras, windows, seen, surfaces, strict=True):
+        image = _backdrop(stage, shadow)
+        end = start + len(fragments.pixel)
+        person = surface.material != Material.PROP
+        silhouettes.append(_laid_over(image, window, fragments, colours[start:end], person))
+        i, j = rng.integers(0, NOISE_SPARE, 2)
+        image += _noise(size)[i : i + size, j : j + size]
+        frames.append((np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8))
+        start = end
+    return np.stack(frames), np.stack(silhouettes)
