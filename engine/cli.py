@@ -1,0 +1,51 @@
+"""dpa-engine: the command line. A command module is light; what is heavy it imports when it runs."""
+
+import os
+from typing import Annotated
+
+import typer
+
+import dpa
+from dpa.engine.commands import bench as bench_commands
+from dpa.engine.commands.data import info
+from dpa.engine.commands.doctor import doctor
+from dpa.engine.readable_errors import ReadableErrors
+
+app = typer.Typer(
+    name="dpa-engine",
+    cls=ReadableErrors,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+data = typer.Typer(no_args_is_help=True, help="Make, import and inspect data sets.")
+bench = typer.Typer(no_args_is_help=True, help="Measure throughput and latency on this machine.")
+
+app.add_typer(data, name="data")
+data.command("info")(info)
+app.command("doctor")(doctor)
+app.add_typer(bench, name="bench")
+bench.command("data")(bench_commands.data)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"dpa-engine {dpa.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks (also DPA_DEBUG=1).")] = False,
+) -> None:
+    """How far are pose and appearance disentangled in self-supervised 3D human pose networks?"""
+    if debug:
+        os.environ["DPA_DEBUG"] = "1"
+
+
+def main() -> None:
+    """The console script."""
+    app()

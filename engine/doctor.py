@@ -1,0 +1,174 @@
+"""What this installation can really do: every back-end is tried with a one-node network, because lists of
+providers name what was compiled in, not what works on the machine."""
+
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from importlib.util import find_spec
+from typing import Literal
+
+import numpy as np
+
+from dpa.engine.runs.environment import devices, versions
+
+DISTRIBUTION = "dpa-engine"
+REQUIREMENT = re.compile(r"^(?P<name>[\w.-]+).*;.*\bextra == ['\"](?P<extra>[\w-]+)['\"]")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One back-end. works: tried, and right; fails: installed, but not usable here; absent: not installed."""
+
+    name: str
+    state: Literal["works", "fails", "absent"]
+    detail: str
+
+
+@dataclass(frozen=True)
+class Examination:
+    """versions: package → version; devices: PyTorch's; missing: extra → packages that it would install;
+    conflicts: what must be put right before anything can be relied on."""
+
+    versions: dict[str, str]
+    devices: dict[str, str]
+    backends: list[Finding]
+    missing: dict[str, list[str]]
+    conflicts: list[str]
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values."""
+        return asdict(self)
+
+
+def examine() -> Examination:
+    """Tries everything; takes a few seconds."""
+    installed = versions()
+    conflicts = []
+    if "onnxruntime" in installed and "onnxruntime-gpu" in installed:
+        conflicts.append(
+            "onnxruntime and onnxruntime-gpu are both installed and overwrite each other: "
+            "pip uninstall both, then install one of the extras cpu and gpu"
+        )
+    backends = [_kernel(), *_onnxruntime(), *_openvino(), _tensorrt()]
+    return Examination(installed, devices(), backends, missing_packages(), conflicts)
+
+
+def missing_packages() -> dict[str, list[str]]:
+    """For each extra that is not fully installed, the packages that are absent."""
+    try:
+        requirements = metadata.requires(DISTRIBUTION) or []
+    except metadata.PackageNotFoundError:
+        return {}
+    missing: dict[str, list[str]] = {}
+    for requirement in requirements:
+        if match := REQUIREMENT.match(requirement):
+            try:
+                metadata.version(match["name"])
+            except metadata.PackageNotFoundError:
+                missing.setdefault(match["extra"], []).append(match["name"])
+    return missing
+
+
+def one_node() -> bytes:
+    """An ONNX model that doubles its input, float32 [2]."""
+    from onnx import TensorProto, helper
+
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [2]) for name in "xy")
+    graph = helper.make_graph([helper.make_node("Add", ["x", "x"], ["y"])], "doubling", [x], [y])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    serialised: bytes = model.SerializeToString()
+    return serialised
+
+
+X = np.array([1.5, -2.0], dtype=np.float32)
+
+
+def _try(name: str, attempt: Callable[[], str]) -> Finding:
+    """A back-end may fail in any way of its own: whatever it raises is its finding."""
+    try:
+        return Finding(name, "works", attempt())
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        return Finding(name, "fails", lines[0].removeprefix("[ONNXRuntimeError] : 1 : FAIL : ")[:160])
+
+
+def _expect_double(y: object) -> None:
+    if not np.array_equal(np.asarray(y), 2 * X):
+        raise ArithmeticError(f"1.5 and -2 doubled gave {y}")
+
+
+def _kernel() -> Finding:
+    name = "compiled CPU kernel"
+    if find_spec("dpa.kernels._cpu") is None:
+        return Finding(
+            name, "absent", "the PyTorch twin takes its place; pip install the package to compile it"
+        )
+
+    def attempt() -> str:
+        import dpa.kernels._cpu  # noqa: F401
+
+        return "loads"
+
+    return _try(name, attempt)
+
+
+def _onnxruntime() -> list[Finding]:
+    if find_spec("onnxruntime") is None:
+        return [
+            Finding("ONNX Runtime", "absent", 'PyTorch takes its place; pip install ".[cpu]" or ".[gpu]"')
+        ]
+    import onnxruntime
+
+    def attempt(provider: str) -> str:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        if provider != "CPUExecutionProvider":
+            # Otherwise a node that the provider cannot run goes to the CPU without a word.
+            options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+        session = onnxruntime.InferenceSession(one_node(), options, providers=[provider])
+        if session.get_providers()[0] != provider:
+            raise RuntimeError(f"runs on {session.get_providers()[0]} instead")
+        _expect_double(session.run(None, {"x": X})[0])
+        return f"onnxruntime {onnxruntime.__version__}"
+
+    return [
+        _try(f"ONNX Runtime {name}", lambda name=name: attempt(name))  # type: ignore[misc]
+        for name in onnxruntime.get_available_providers()
+    ]
+
+
+def _openvino() -> list[Finding]:
+    if find_spec("openvino") is None:
+        return [Finding("OpenVINO", "absent", 'pip install ".[openvino]"')]
+    import openvino
+
+    core = openvino.Core()
+
+    def attempt(device: str) -> str:
+        compiled = core.compile_model(core.read_model(one_node(), b""), device)
+        _expect_double(compiled([X])[0])
+        return f"openvino {openvino.__version__}"
+
+    return [_try(f"OpenVINO {name}", lambda name=name: attempt(name)) for name in core.available_devices]  # type: ignore[misc]
+
+
+def _tensorrt() -> Finding:
+    module = next((name for name in ("tensorrt", "tensorrt_rtx") if find_spec(name) is not None), None)
+    if module is None:
+        return Finding("TensorRT builder", "absent", 'pip install ".[trt]"')
+
+    def attempt() -> str:
+        from importlib import import_module
+
+        trt = import_module(module)
+        logger = trt.Logger(trt.Logger.ERROR)
+        builder = trt.Builder(logger)
+        network = builder.create_network(0)
+        if not trt.OnnxParser(network, logger).parse(one_node()):
+            raise RuntimeError("the parser refused a one-node network")
+        if builder.build_serialized_network(network, builder.create_builder_config()) is None:
+            raise RuntimeError("no plan could be built for a one-node network")
+        return f"{module} {trt.__version__}; builds plans (running them is not tried here)"
+
+    return _try("TensorRT builder", attempt)

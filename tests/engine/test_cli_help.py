@@ -1,0 +1,73 @@
+"""Every console script and every one of its commands explains itself at once: nothing heavy is imported."""
+
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]["scripts"]
+
+HEAVY = (
+    "torch",
+    "onnx",
+    "onnxruntime",
+    "onnxscript",
+    "numpy",
+    "matplotlib",
+    "scipy",
+    "pyarrow",
+    "skimage",
+    "openvino",
+)
+
+WALK = """
+import contextlib, importlib, io, json, sys, typer
+
+module, name = sys.argv[1].split(":")
+function = getattr(importlib.import_module(module), name)
+app = getattr(sys.modules[module], "app")
+answers = {}
+
+def explain(path, command):
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
+        typer.main.get_command(app).main([*path, "--help"], prog_name="x")
+    heavy = [name for name in sys.argv[2].split(",") if name in sys.modules]
+    answers[" ".join(path)] = {"help": said.getvalue(), "heavy": heavy}
+    for name, inner in getattr(command, "commands", {}).items():
+        explain([*path, name], inner)
+
+explain([], typer.main.get_command(app))
+print(json.dumps(answers))
+"""
+
+
+@pytest.mark.parametrize("script", sorted(SCRIPTS))
+def test_help_is_light(script: str) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", WALK, SCRIPTS[script], ",".join(HEAVY)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    answers = json.loads(ran.stdout)
+    for command, answer in answers.items():
+        assert "--help" in answer["help"], command
+        assert answer["heavy"] == [], f"{script} {command} --help imports {answer['heavy']}"
+    if script == "dpa-engine":
+        assert {"data info", "doctor", "bench data"} <= answers.keys()
+
+
+def test_the_walk_notices_a_heavy_import() -> None:
+    """The check itself: a module that does import NumPy is found out."""
+    heavy = WALK.replace("getattr(importlib", '__import__("numpy") and getattr(importlib')
+    ran = subprocess.run(
+        [sys.executable, "-c", heavy, SCRIPTS["dpa-engine"], "numpy"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert json.loads(ran.stdout)[""]["heavy"] == ["numpy"]
