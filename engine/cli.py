@@ -9,7 +9,11 @@ import dpa
 from dpa.engine.commands import bench as bench_commands
 from dpa.engine.commands.data import info
 from dpa.engine.commands.doctor import doctor
+from dpa.engine.commands.evaluate import evaluate
+from dpa.engine.commands.fit_regressor import fit_regressor
+from dpa.engine.commands.train import train
 from dpa.engine.readable_errors import ReadableErrors
+from dpa.export.cli import export_engines
 
 app = typer.Typer(
     name="dpa-engine",
@@ -23,6 +27,10 @@ bench = typer.Typer(no_args_is_help=True, help="Measure throughput and latency o
 
 app.add_typer(data, name="data")
 data.command("info")(info)
+app.command("train")(train)
+app.command("fit-regressor")(fit_regressor)
+app.command("evaluate")(evaluate)
+app.command("export")(export_engines)
 app.command("doctor")(doctor)
 app.add_typer(bench, name="bench")
 bench.command("data")(bench_commands.data)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from dpa.engine.runs.environment import environment
 from dpa.engine.runs.errors import IncompleteRun, NotARun, RunExists
-from dpa.engine.runs.shards import read_shards, shard_numbers, write_shard
+from dpa.engine.runs.shards import read_shard, read_shards, shard_numbers, write_shard
 from dpa.models.atomic import disk_full_named, replacing, sync_folder, write_json, write_text
 from dpa.models.config import to_yaml
 
@@ -124,6 +124,10 @@ class RunDirectory:
     def shard_numbers(self, name: str) -> list[int]:
         """The parts of a table that are there, ascending: where a stopped run can go on."""
         return shard_numbers(self.path / name)
+
+    def read_shard(self, name: str, index: int) -> dict[str, NDArray[np.generic]]:
+        """One part of a table. Raises BadShard."""
+        return read_shard(self.path / name, index)
 
     def read_shards(self, name: str) -> dict[str, NDArray[np.generic]]:
         """All parts of a table in order, put together. Raises BadShard."""

@@ -26,22 +26,25 @@ def shard_numbers(folder: Path) -> list[int]:
     return sorted(int(file.stem) for file in folder.glob("*.parquet") if file.stem.isdecimal())
 
 
+def read_shard(folder: Path, index: int) -> dict[str, NDArray[np.generic]]:
+    """Part number `index`. Raises BadShard if it is absent or damaged."""
+    file = _file(folder, index)
+    try:
+        return from_table(pq.read_table(file))
+    except (pa.ArrowException, ValueError, OSError) as error:
+        raise BadShard(file, str(error)) from error
+
+
 def read_shards(folder: Path) -> dict[str, NDArray[np.generic]]:
     """All parts in order, put together. Raises BadShard if one is absent, damaged or unlike the others."""
     numbers = shard_numbers(folder)
     if not numbers or numbers != list(range(len(numbers))):
         raise BadShard(folder, f"parts {', '.join(map(str, numbers)) or 'none'}")
-    parts = []
+    parts = [read_shard(folder, number) for number in numbers]
+    shapes = [{name: column.shape[1:] for name, column in part.items()} for part in parts]
     for number in numbers:
-        file = _file(folder, number)
-        try:
-            parts.append(from_table(pq.read_table(file)))
-        except (pa.ArrowException, ValueError, OSError) as error:
-            raise BadShard(file, str(error)) from error
-        if {name: column.shape[1:] for name, column in parts[-1].items()} != {
-            name: column.shape[1:] for name, column in parts[0].items()
-        }:
-            raise BadShard(file, "columns unlike those of the first part")
+        if shapes[number] != shapes[0]:
+            raise BadShard(_file(folder, number), "columns unlike those of the first part")
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 

@@ -161,6 +161,7 @@ def test_shards_are_put_together_in_order(tmp_path: Path) -> None:
     found = run.read_shards("samples.parquet")
     np.testing.assert_array_equal(found["subject"], subjects)
     np.testing.assert_array_equal(found["image"], images)
+    np.testing.assert_array_equal(run.read_shard("samples.parquet", 1)["image"], images[2:])
 
 
 def test_shards_that_do_not_fit_together(tmp_path: Path) -> None:
@@ -170,6 +171,8 @@ def test_shards_that_do_not_fit_together(tmp_path: Path) -> None:
     run.shard("samples", 1, {"n": np.arange(3)})
     with pytest.raises(BadShard, match="parts 1"):
         run.read_shards("samples")
+    with pytest.raises(BadShard, match=r"00000\.parquet"):
+        run.read_shard("samples", 0)
     run.shard("samples", 0, {"m": np.arange(3)})
     with pytest.raises(BadShard, match="unlike"):
         run.read_shards("samples")
