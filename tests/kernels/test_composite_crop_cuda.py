@@ -1,0 +1,172 @@
+"""The CUDA kernels without a GPU: their source and the Python launch code run on the CPU against the twin,
+and NVRTC compiles the source as the package ships it. What a GPU alone can show is not tested here."""
+
+import ctypes
+import shutil
+import subprocess
+from contextlib import nullcontext
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dpa.kernels import cuda, reference
+from dpa.kernels.backends import packaged
+from dpa.kernels.inputs import Inputs
+
+HERE = Path(__file__).parent
+COMPILER = shutil.which("g++")
+
+
+class CpuModule:
+    """Stands in for cupy.RawModule; takes the same scalars that CuPy would hand to the driver."""
+
+    def __init__(self, library):
+        self.library = library
+
+    def get_function(self, name):
+        launch = getattr(self.library, f"launch_{name}")
+
+        def call(grid, block, arguments):
+            as_c = {np.uint64: ctypes.c_void_p, np.int32: ctypes.c_int}
+            launch(*grid, *block, *(as_c[type(a)](int(a)) for a in arguments))
+
+        return call
+
+
+@pytest.fixture(scope="session")
+def module(tmp_path_factory):
+    if COMPILER is None:
+        pytest.skip("needs g++ to compile the CUDA source for the CPU")
+    library = tmp_path_factory.mktemp("simt") / "composite_crop_simt.so"
+    source = packaged("composite_crop.cu").parent
+    options = ["-std=c++17", "-O1", "-shared", "-fPIC", f"-I{HERE}", f"-I{source}"]
+    command = [COMPILER, *options, "-o", str(library), str(HERE / "composite_crop_simt.cpp")]
+    subprocess.run(command, check=True)
+    return CpuModule(ctypes.CDLL(str(library)))
+
+
+@pytest.fixture
+def kernels(module):
+    return cuda.CudaKernels(module, lambda device: nullcontext())
+
+
+def run(kernels, given, upstream):
+    inputs = Inputs(*given[:6])
+    out = torch.full((len(given.rgb), 3, given.size, given.size), 7.0)
+    kernels.forward(inputs, out)
+    gradients = [torch.full_like(leaf, 7.0) for leaf in given.leaves()]
+    kernels.backward(inputs, upstream, gradients)
+    return out, gradients
+
+
+def assert_agrees_with_the_twin(kernels, given):
+    torch.manual_seed(1)
+    upstream = torch.randn(len(given.rgb), 3, given.size, given.size)
+    out, found = run(kernels, given, upstream)
+    leaf = given.double().with_gradients()
+    exact = reference.composite_crop(*leaf)
+    expected = torch.autograd.grad(exact, leaf.leaves(), upstream.double())
+    assert (out - exact).abs().max() < 1e-5
+    for name, a, b in zip(("rgb", "mask", "box_from", "box_to"), found, expected, strict=True):
+        assert (a - b).norm() <= 1e-5 * b.norm(), name
+
+
+def test_cuda_source_agrees_with_the_twin(kernels, any_case):
+    assert_agrees_with_the_twin(kernels, any_case)
+
+
+def test_a_grid_smaller_than_the_work(kernels, case, monkeypatch):
+    monkeypatch.setattr(cuda, "MAX_BLOCKS", 2)
+    monkeypatch.setattr(cuda, "THREADS", 32)
+    assert_agrees_with_the_twin(kernels, case("odd sizes"))
+
+
+def test_gradients_that_are_not_wanted_are_not_written(kernels, case):
+    given = case("odd sizes")
+    upstream = torch.randn(3, 3, given.size, given.size)
+    _, every = run(kernels, given, upstream)
+    for wanted in range(4):
+        some = [torch.empty_like(g) if i == wanted else None for i, g in enumerate(every)]
+        kernels.backward(Inputs(*given[:6]), upstream, some)
+        assert torch.equal(some[wanted], every[wanted])
+
+
+def test_a_plate_index_out_of_range_makes_its_sample_nan(kernels, case):
+    given = case("odd sizes")
+    upstream = torch.randn(3, 3, given.size, given.size)
+    out, grads = run(kernels, given, upstream)
+    for index in (-1, 2):
+        wrong = given.plate_index.clone()
+        wrong[1] = index
+        found, found_grads = run(kernels, given._replace(plate_index=wrong), upstream)
+        for a, b in zip((found, *found_grads), (out, *grads), strict=True):
+            assert a[1].isnan().all()
+            assert torch.equal(a[[0, 2]], b[[0, 2]])
+
+
+def test_the_image_is_tried_before_the_source_and_the_twin_is_last(monkeypatch, caplog):
+    tried = []
+
+    class NoDriver:
+        @staticmethod
+        def RawModule(**attempt):
+            tried.append(sorted(attempt))
+            raise RuntimeError("no driver")
+
+    monkeypatch.setitem(__import__("sys").modules, "cupy", NoDriver)
+    cuda.load.cache_clear()
+    try:
+        assert cuda.load() is None
+        assert cuda.load() is None
+    finally:
+        cuda.load.cache_clear()
+    image = [["path"]] if packaged("_cuda/composite_crop.fatbin") else []
+    assert tried == [*image, ["code", "options"]]
+    assert caplog.text.count("no CUDA kernel loads") == 1
+
+
+def nvrtc():
+    """NVIDIA's run-time compiler, from CuPy's wheels or the system."""
+    spec = find_spec("nvidia")
+    folders = [Path(p) for p in spec.submodule_search_locations] if spec else []
+    found = [
+        *(path for f in folders for path in f.glob("*/lib/libnvrtc.so.*")),
+        "libnvrtc.so",
+        "libnvrtc.so.13",
+    ]
+    for name in found:
+        try:
+            return ctypes.CDLL(str(name))
+        except OSError:
+            continue
+    return None
+
+
+@pytest.mark.parametrize("architecture", ["compute_75", "sm_90"])
+def test_nvrtc_compiles_the_packaged_source(architecture):
+    if (library := nvrtc()) is None:
+        pytest.skip("needs NVRTC (extra 'gpu')")
+    source = packaged("composite_crop.cu")
+    program = ctypes.c_void_p()
+    library.nvrtcCreateProgram(
+        ctypes.byref(program), source.read_bytes(), b"composite_crop.cu", 0, None, None
+    )
+    options = [b"-std=c++17", f"-I{source.parent}".encode(), f"-arch={architecture}".encode()]
+    code = library.nvrtcCompileProgram(program, len(options), (ctypes.c_char_p * len(options))(*options))
+    length = ctypes.c_size_t()
+    library.nvrtcGetProgramLogSize(program, ctypes.byref(length))
+    log = ctypes.create_string_buffer(length.value)
+    library.nvrtcGetProgramLog(program, log)
+    assert code == 0, log.value.decode()
+
+
+def test_nvcc_compiles_the_image_for_every_major_architecture(tmp_path):
+    if (nvcc := shutil.which("nvcc")) is None:
+        pytest.skip("needs nvcc")
+    image = tmp_path / "composite_crop.fatbin"
+    command = [nvcc, "-fatbin", "-std=c++17", "-Werror=all-warnings", "-arch=all-major", "-o", str(image)]
+    subprocess.run([*command, str(packaged("composite_crop.cu"))], check=True)
+    assert image.read_bytes()[:4] == bytes.fromhex("50ed55ba")  # NVIDIA's mark of a fat binary
