@@ -31,7 +31,7 @@ class NonFiniteLoss(DpaError):
     """A loss term became NaN or infinite; training stopped before the step was taken."""
 
     def __init__(self, step: int, terms: dict[str, Tensor], last_good: Path | None) -> None:
-        listed = ", ".join(f"{name} {float(value):.4g}" for name, value in terms.items())
+        listed = ", ".join(f"{name} {value.item():.4g}" for name, value in terms.items())
         super().__init__(
             f"the loss is not finite at step {step}: {listed}\n"
             f"  last good checkpoint: {last_good or 'none yet'}\n"

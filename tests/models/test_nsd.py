@@ -1,0 +1,68 @@
+"""NSD's batches, swaps and rotation, against geometry worked out with NumPy."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.transform import Rotation
+
+from dpa.models.data.store import PackedStore
+from dpa.models.errors import InputError
+from dpa.models.frameworks.nsd import NSD, rotate_pose_code
+from dpa.models.frameworks.reconstruction import edge_distance, psnr
+from dpa.models.frameworks.sampling import SynchronisedViews
+
+
+def test_groups_are_two_instants_of_one_sequence(squares: PackedStore) -> None:
+    rows = SynchronisedViews(squares, np.arange(len(squares)))(64, np.random.default_rng(0)).reshape(-1, 4)
+    for group in rows:
+        assert len(set(squares.sequence[group])) == 1
+        frame, camera = squares.frame[group], squares.camera[group]
+        assert frame[0] == frame[1] != frame[2] == frame[3]
+        assert camera[0] != camera[1] and camera[2] != camera[3]
+
+
+def test_one_camera_is_refused(squares: PackedStore) -> None:
+    with pytest.raises(InputError, match="two cameras"):
+        SynchronisedViews(squares, squares.select(cameras=["cam0"]))
+
+
+def test_rotation_carries_points_between_cameras() -> None:
+    rng = np.random.default_rng(1)
+    source, target = (Rotation.random(5, random_state=seed).as_matrix() for seed in (1, 2))
+    world = rng.normal(size=(5, 200, 3))
+    seen = np.einsum("bij,bnj->bni", source, world)
+    expected = np.einsum("bij,bnj->bni", target, world)
+    turned = rotate_pose_code(
+        torch.from_numpy(seen).reshape(5, 600), torch.from_numpy(source), torch.from_numpy(target)
+    )
+    np.testing.assert_allclose(turned.reshape(5, 200, 3).numpy(), expected, atol=1e-12)
+
+
+def test_poses_stay_in_their_instant_and_appearance_crosses_it() -> None:
+    torch.manual_seed(0)
+    pose_from, appearance_from = NSD()._exchange(64, torch.device("cpu"))
+    rows = torch.arange(64)
+    assert torch.equal(pose_from // 2, rows // 2)
+    assert torch.equal(torch.sort(pose_from)[0], rows)
+    assert (pose_from != rows).any() and (pose_from == rows).any()
+    assert torch.equal(appearance_from // 4, rows // 4)
+    assert (appearance_from // 2 != rows // 2).all()
+
+
+def test_the_swap_can_be_switched_off() -> None:
+    _, appearance_from = NSD(swap_appearance=False)._exchange(16, torch.device("cpu"))
+    assert torch.equal(appearance_from, torch.arange(16))
+
+
+def test_edge_distance_ignores_brightness_and_sees_edges() -> None:
+    image = torch.rand(2, 3, 16, 16, dtype=torch.float64)
+    assert edge_distance(image + 0.3, image) < 1e-25
+    step = torch.zeros(1, 3, 16, 16, dtype=torch.float64)
+    step[..., 8:] = 1
+    # One column of 15 differences is 1 at full size, one of 7 at half, one of 3 at a quarter.
+    assert edge_distance(step, torch.zeros_like(step)) == pytest.approx((1 / 15 + 1 / 7 + 1 / 3) / 3)
+
+
+def test_psnr_of_a_constant_offset() -> None:
+    image = torch.full((1, 3, 8, 8), 0.5)
+    assert psnr(image + 0.1, image).item() == pytest.approx(20, abs=1e-4)

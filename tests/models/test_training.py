@@ -1,0 +1,187 @@
+"""The training loop: exact resume, an honest stop on NaN, the localiser's start, the regressor."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dpa.models.data.store import PackedStore
+from dpa.models.frameworks.base import DisentangledNetwork
+from dpa.models.networks import config as network_config
+from dpa.models.networks.config import NetworkConfig
+from dpa.models.networks.regressor import Regressor
+from dpa.models.training import loop
+from dpa.models.training.checkpoint import (
+    BrokenCheckpoint,
+    NotANetwork,
+    load_network,
+    read_network,
+    save_network,
+)
+from dpa.models.training.config import TrainConfig
+from dpa.models.training.localiser_start import MARGIN, background_boxes
+from dpa.models.training.regressor_fit import LabelledCodes, RegressorConfig, fit_regressor, labelled_rows
+from dpa.models.training.state import NothingToResume
+from dpa.models.training.validation import box_iou, split_sequences, validate
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch, tiny_config: NetworkConfig) -> TrainConfig:
+    monkeypatch.setitem(network_config.PRESETS, "small", lambda: tiny_config)
+    return TrainConfig(
+        steps=6, batch=8, warm_up=2, localiser_start=2, log_every=2, validate_every=3, checkpoint_every=2
+    )
+
+
+def quiet(progress: object) -> None:
+    """A report that goes nowhere."""
+
+
+def test_a_resumed_run_ends_with_the_same_weights(
+    squares: PackedStore, tiny: TrainConfig, tmp_path: Path
+) -> None:
+    whole = loop.Trainer(tiny, squares, tmp_path / "whole", CPU).fit(False, quiet)
+
+    class Killed(Exception):
+        pass
+
+    def kill(progress: loop.Progress) -> None:
+        if progress.step == 6:
+            raise Killed
+
+    with pytest.raises(Killed):
+        loop.Trainer(tiny, squares, tmp_path / "cut", CPU).fit(False, kill)
+    resumed = loop.Trainer(tiny, squares, tmp_path / "cut", CPU).fit(True, quiet)
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+def test_the_same_seed_trains_the_same_weights(
+    squares: PackedStore, tiny: TrainConfig, tmp_path: Path
+) -> None:
+    first, second = (loop.Trainer(tiny, squares, tmp_path / name, CPU).fit(False, quiet) for name in "ab")
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+
+
+def test_training_improves_held_out_reconstructions(
+    squares: PackedStore, tiny: TrainConfig, tmp_path: Path
+) -> None:
+    config = tiny.model_copy(update={"steps": 150, "validate_every": 150, "learning_rate": 5e-3})
+    trainer = loop.Trainer(config, squares, tmp_path, CPU)
+    before = validate(trainer.network, squares, trainer.validation_rows).psnr_db.mean()
+    network = trainer.fit(False, quiet)
+    assert validate(network, squares, trainer.validation_rows).psnr_db.mean() > before + 1
+
+
+def test_a_loss_that_is_not_finite_stops_and_names_the_checkpoint(
+    squares: PackedStore, tiny: TrainConfig, tmp_path: Path
+) -> None:
+    trainer = loop.Trainer(tiny, squares, tmp_path, CPU)
+
+    def poison(progress: loop.Progress) -> None:
+        if progress.step == 4:
+            with torch.no_grad():
+                trainer.network.decoder.image.bias.fill_(float("nan"))
+
+    with pytest.raises(loop.NonFiniteLoss, match=r"step 4: pixel nan.*\n.*step-0000000[24]"):
+        trainer.fit(False, poison)
+
+
+def test_resume_without_a_checkpoint_is_refused(
+    squares: PackedStore, tiny: TrainConfig, tmp_path: Path
+) -> None:
+    with pytest.raises(NothingToResume, match="no complete checkpoint"):
+        loop.Trainer(tiny, squares, tmp_path, CPU).fit(True, quiet)
+
+
+def test_background_subtraction_finds_the_square(squares: PackedStore) -> None:
+    rows = np.arange(len(squares))
+    frames, plates = squares.frames_at(rows), squares.plates_tensor()
+    boxes, found = background_boxes(frames, plates, torch.from_numpy(squares.plate.copy()), 32)
+    assert found.all()
+    truth = torch.from_numpy(squares.box.copy())
+    side = MARGIN * (truth[:, :2].amax(1) + 0 * boxes[:, 0])
+    torch.testing.assert_close(boxes[:, 2:], truth[:, 2:], atol=1.1 / 32, rtol=0)
+    torch.testing.assert_close(boxes[:, 0], side, atol=2.5 / 32, rtol=0)
+    _, nothing = background_boxes(plates, plates, torch.arange(3), 32)
+    assert not nothing.any()
+
+
+def test_iou_of_known_boxes() -> None:
+    box = torch.tensor([[0.5, 0.5, 0.0, 0.0]])
+    for other, expected in (((0.5, 0.5, 0, 0), 1), ((0.25, 0.5, 0, 0), 0.5), ((0.5, 0.5, 0.5, 0), 1 / 3)):
+        assert box_iou(box, torch.tensor([other])).item() == pytest.approx(expected)
+    assert box_iou(box, torch.tensor([[0.2, 0.2, 0.9, 0.9]])).item() == 0
+
+
+def test_sequences_are_never_shared_by_training_and_validation(squares: PackedStore) -> None:
+    train, held_out = split_sequences(squares, 0.3, 0)
+    assert not set(squares.sequence[train]) & set(squares.sequence[held_out])
+    assert len(train) + len(held_out) == len(squares) and len(held_out)
+
+
+def test_the_regressor_learns_a_linear_map_it_was_shown(tiny_config: NetworkConfig) -> None:
+    torch.manual_seed(0)
+    codes = torch.randn(2000, 12)
+    poses = (codes @ torch.randn(12, 51)).reshape(-1, 17, 3) * 40 + 100
+    poses = poses - poses[:, :1]
+    network = DisentangledNetwork(
+        tiny_config.model_copy(update={"regressor_hidden": 256, "regressor_dropout": 0.0}), "nsd"
+    )
+    steps = 600
+    regressor = fit_regressor(
+        network, LabelledCodes(codes, poses), RegressorConfig(steps=steps), lambda *_: None
+    )
+    assert torch.equal(regressor.std[0], torch.ones(3)) and not regressor.training
+    error = (regressor(codes) - poses).norm(dim=-1).mean()
+    baseline = (poses - poses.mean(0)).norm(dim=-1).mean()
+    assert error < 0.15 * baseline
+
+
+def test_labels_come_from_a_share_of_the_frames() -> None:
+    rows = labelled_rows(np.arange(1000), RegressorConfig(fraction=0.1))
+    assert len(rows) == 100 and len(set(rows)) == 100
+
+
+def test_validation_matches_a_by_hand_computation(squares: PackedStore, tiny_config: NetworkConfig) -> None:
+    torch.manual_seed(1)
+    network = DisentangledNetwork(tiny_config, "nsd").eval()
+    network.regressor = Regressor(tiny_config).eval()
+    rows = np.arange(10)
+    measured = validate(network, squares, rows, batch=3)
+    predicted = network.predict(squares.frames_at(rows)).detach().double().numpy()
+    expected = np.sqrt(((predicted - squares.poses[rows]) ** 2).sum(-1)).mean(-1)
+    assert measured.mpjpe_mm is not None
+    np.testing.assert_allclose(measured.mpjpe_mm, expected, rtol=1e-5)
+    assert measured.psnr_db.shape == measured.box_iou.shape == (10,)
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_a_checkpoint_comes_back(tiny_config: NetworkConfig, tmp_path: Path, half: bool) -> None:
+    network = DisentangledNetwork(tiny_config, "nsd")
+    network.regressor = Regressor(tiny_config)
+    save_network(network, tmp_path, {"seed": 4}, half)
+    back = load_network(str(tmp_path))
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(
+            back.state_dict()[name], value, rtol=1e-3 if half else 0, atol=1e-3 if half else 0
+        )
+    assert not any(p.requires_grad for p in back.parameters()) and not back.training
+
+
+def test_named_errors_of_loading(tiny_config: NetworkConfig, tmp_path: Path) -> None:
+    with pytest.raises(NotANetwork, match="no trained network"):
+        load_network(str(tmp_path))
+    with pytest.raises(NotANetwork, match="not in the zoo"):
+        load_network("zoo:nothing")
+    save_network(DisentangledNetwork(tiny_config, "nsd"), tmp_path, {})
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(BrokenCheckpoint, match="weights"):
+        read_network(tmp_path)
+    (tmp_path / "config.yaml").write_text("framework: [")
+    with pytest.raises(BrokenCheckpoint, match=r"config\.yaml"):
+        read_network(tmp_path)
