@@ -1,12 +1,17 @@
 """Two small worlds for the attack's tests: a tiny real network, and a linear one with closed forms."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+from dpa.models.data.contract import Camera
+from dpa.models.data.store import PackedStore, PackedStoreWriter
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.networks.config import DecoderConfig, HeadConv, NetworkConfig, TrunkConfig
 from dpa.models.networks.regressor import Regressor
@@ -133,3 +138,48 @@ def grey_frames() -> Callable[..., Tensor]:
     return lambda *levels: (torch.tensor(levels, dtype=torch.float64) / 255)[:, None, None, None].expand(
         -1, 3, 8, 8
     )
+
+
+def write_tiny_store(path: Path) -> PackedStore:
+    """24 frames of 32² px: three subjects, two actions, two cameras, two frames of each clip."""
+    rng = np.random.default_rng(0)
+    views = list(itertools.product(("S1", "S5", "S11"), ("Walking", "Eating"), (0, 1), (0, 1)))
+    subjects, actions, camera, frame = zip(*views, strict=True)
+    coarse = torch.rand(len(views) + 2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    smooth = nn.functional.interpolate(coarse, size=(FRAME, FRAME), mode="bilinear")
+    pictures = (smooth.permute(0, 2, 3, 1).numpy() * 255).astype(np.uint8)
+    columns = {
+        "subject": np.array(subjects),
+        "action": np.array(actions),
+        "outfit": np.array(subjects),
+        "sequence": np.arange(len(views)) // 4,
+        "camera": np.array(camera),
+        "plate": np.array(camera),
+        "frame": np.array(frame),
+        "time": np.array(frame, dtype=float),
+        "box": np.array([0.5, 0.8, 0, 0], dtype=np.float32),
+    }
+    with PackedStoreWriter(
+        path,
+        cameras=[Camera(name, np.eye(3), np.eye(3), np.zeros(3)) for name in ("left", "right")],
+        plates=pictures[:2],
+        fps=1,
+        seed=3,
+        source="noise",
+        count=len(views),
+    ) as writer:
+        silhouettes = np.zeros((len(views), FRAME, FRAME), dtype=bool)
+        poses = rng.normal(0, 300, (len(views), 17, 3)).astype(np.float32)
+        writer.write(0, pictures[2:], silhouettes, poses, columns)
+    return PackedStore.open(path)
+
+
+@pytest.fixture
+def tiny_store_at() -> Callable[[Path], PackedStore]:
+    """(path) → the tiny store, written there."""
+    return write_tiny_store
+
+
+@pytest.fixture
+def tiny_store(tmp_path: Path) -> PackedStore:
+    return write_tiny_store(tmp_path / "store")

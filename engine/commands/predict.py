@@ -1,0 +1,106 @@
+"""`dpa-engine predict`: images, folders, packed sets and videos to 3D poses."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from dpa.engine.prediction.stream import Tally
+    from dpa.engine.sessions.protocol import Session
+
+
+def predict(
+    sources: Annotated[
+        list[Path], typer.Argument(metavar="SOURCE...", help="Images, folders, packed sets or videos.")
+    ],
+    engine: Annotated[Path | None, typer.Option(help="Engine folder written by `export`.")] = None,
+    network: Annotated[
+        str | None, typer.Option(help="zoo:NAME or a run directory, in place of --engine.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File .jsonl, .csv or .parquet (default: JSON lines on stdout).")
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Frames in one forward pass.")] = 32,
+    precision: Annotated[str, typer.Option(help="fp32, fp16, bf16 or int8, as exported.")] = "fp32",
+    backend: Annotated[
+        str | None, typer.Option(help="onnxruntime, openvino or tensorrt (default: the first that works).")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N, for --engine.")] = "cpu",
+    size: Annotated[
+        int, typer.Option(min=16, help="Side that pictures are fitted to; the zoo was trained at 160.")
+    ] = 160,
+    stride: Annotated[int, typer.Option(min=1, help="Of a video, every n-th frame.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Threads that decode images.")] = 2,
+    as_json: Annotated[bool, typer.Option("--json", help="With --out: the summary as JSON.")] = False,
+) -> None:
+    """Predict 17 joints in mm, root-relative, camera axes, for every frame of every source.
+
+    A file that cannot be read is named and counted, and the rest goes on; with --out their list is
+    kept beside it as NAME.unreadable.jsonl.
+    """
+    import json
+    import sys
+
+    from dpa.engine.prediction.progress import frame_progress
+    from dpa.engine.prediction.quarantine import keep_list, tell
+    from dpa.engine.prediction.sources import count_frames, read_sources
+    from dpa.engine.prediction.stream import predict_stream
+    from dpa.engine.prediction.writers import jsonl_writer, open_writer
+    from dpa.models.errors import DpaError
+
+    session = _session(engine, network, precision, backend, device)
+    items = read_sources(sources, size, threads, stride)
+    with frame_progress(count_frames(sources)) as progress:
+        if out is None:
+            tally = predict_stream(session, items, jsonl_writer(sys.stdout), batch, progress)
+        else:
+            with open_writer(out) as write:
+                tally = predict_stream(session, items, write, batch, progress)
+    kept = keep_list(out, tally.quarantined) if out is not None else None
+    tell(tally.quarantined)
+    if out is not None and as_json:
+        typer.echo(json.dumps(_summary(session, tally, out, kept)))
+    else:
+        typer.echo(
+            f"{tally.predicted:,} poses, {len(tally.quarantined)} unreadable, {tally.images_per_s:,.0f} "
+            f"images/s on {session.backend} ({session.device})",
+            err=out is None,
+        )
+    if not tally.predicted:
+        raise DpaError(f"nothing was predicted: {len(tally.quarantined)} unreadable files and no other")
+
+
+def _session(
+    engine: Path | None, network: str | None, precision: str, backend: str | None, device: str
+) -> "Session":
+    """The pose session of an engine folder, or of a network's cached export."""
+    from dpa.models.errors import InputError
+
+    if (engine is None) == (network is None):
+        raise InputError(
+            "both --engine and --network" if engine else "neither --engine nor --network",
+            "one of them",
+            "name an engine folder with --engine, or a network such as --network zoo:nsd",
+        )
+    if engine is not None:
+        from dpa.engine.sessions.engine_folder import EngineFolder
+
+        return EngineFolder(engine).session("pose", precision=precision, backend=backend, device=device)
+    assert network is not None  # exactly one of the two is given
+    from dpa.export.cached_pose import cached_pose_engine
+    from dpa.models.training.checkpoint import load_network
+
+    return cached_pose_engine(load_network(network))
+
+
+def _summary(session: "Session", tally: "Tally", out: Path, kept: Path | None) -> dict[str, object]:
+    return {
+        "out": str(out),
+        "predicted": tally.predicted,
+        "unreadable": [{"source": bad.source, "reason": bad.reason} for bad in tally.quarantined],
+        "unreadable_list": str(kept) if kept else None,
+        "images_per_s": round(tally.images_per_s, 1),
+        "backend": session.backend,
+        "device": session.device,
+    }
