@@ -5,14 +5,12 @@ import torch
 from torch import Tensor
 
 from dpa.engine.attack.scene import Scene
-from dpa.kernels.reference import composite, composite_crop
-
-WHOLE_FRAME = (1.0, 1.0, 0.0, 0.0)
+from dpa.kernels import WHOLE_FRAME, composite, composite_crop
 
 
 def thumbnails(rgb: Tensor, scene: Scene, plates: Tensor, size: int) -> Tensor:
     """The adversarial frame at localiser size. rgb [B, 3, s, s], plates [P, 3, H, W] → [B, 3, size, size]."""
-    whole = rgb.new_tensor(WHOLE_FRAME).expand(len(rgb), 4)
+    whole = rgb.new_tensor(WHOLE_FRAME).expand(rgb.shape[0], 4)
     return crops(rgb, scene, plates, whole, size)
 
 

@@ -1,8 +1,11 @@
 """What an attack is told: threshold, budget, optimiser, batch."""
 
+from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from dpa.models.config import Config
 
 OptimiserName = Literal["adam", "sgd", "sign"]
 
@@ -11,7 +14,7 @@ STEP_SIZES: dict[OptimiserName, float] = {"adam": 0.5, "sgd": 1.0, "sign": 0.25}
 optimiser nor step size; Adam's comes from the trial in FACTS (`dpa-engine attack --sweep` prints it anew)."""
 
 
-class AttackConfig(BaseModel):
+class AttackConfig(Config):
     """The attack of Algorithm 1 with what the paper leaves open.
 
     min_error_mm: success is MPJPE above this (FACTS: the paper's finals fit about 175 mm).
@@ -22,8 +25,6 @@ class AttackConfig(BaseModel):
     backend: which implementation of a step runs. seed: picks the samples; the attack itself draws
     nothing at random.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     min_error_mm: float = Field(default=175.0, gt=0)
     max_steps: int = Field(default=200, ge=0)
@@ -45,3 +46,18 @@ class AttackConfig(BaseModel):
     def step(self) -> float:
         """The step size in force, in units of the appearance code."""
         return self.step_size if self.step_size is not None else STEP_SIZES[self.optimiser]
+
+
+class AttackRunConfig(AttackConfig):
+    """One run of `dpa-engine attack`: whom, with whose pictures, on which frames.
+
+    target, generator: names of networks. source: a packed store, None for the default evaluation set.
+    samples: how many frames at most. subjects: None for all that the source holds.
+    """
+
+    target: str = "zoo:nsd"
+    generator: str = "zoo:nsd"
+    source: Path | None = None
+    samples: int = Field(default=256, ge=1)
+    subjects: tuple[str, ...] | None = None
+    device: str = "auto"

@@ -1,0 +1,93 @@
+"""From per-sample figures to the few that `attack --json` prints and `results.json` holds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpa.engine.attack.config import AttackConfig
+
+Column = NDArray[np.generic]
+
+PROTOCOL = "MPJPE over 17 joints, root-relative to the hip, no alignment, in mm"
+SYNTHETIC = (
+    "The people are synthetic. These figures measure this network on this data; "
+    "they do not reproduce the paper's Human3.6M figures."
+)
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What a summary says beside the samples. seconds: wall time of preparation, steps and judging,
+    without loading networks and data."""
+
+    target: str
+    generator: str
+    config: AttackConfig
+    seconds: float
+    device: str
+    versions: Mapping[str, str]
+
+
+def summarise(samples: Mapping[str, Column], facts: RunFacts) -> dict[str, object]:
+    """The results of a run.
+
+    samples: columns of equal length n ≥ 1: subject, success, iterations, initial_error_mm,
+    final_error_mm, ground_truth_error_mm, ssim, psnr_db, mse (see `samples.py`). Means leave out samples
+    whose figure is not finite (an unchanged picture's PSNR, a nonfinite sample's errors) and are None
+    where none is left; success counts every sample.
+    """
+    iterations = samples["iterations"].astype(float)
+    subjects = samples["subject"].astype(str)
+    return {
+        "target": facts.target,
+        "generator": facts.generator,
+        "n": len(iterations),
+        "seed": facts.config.seed,
+        "min_error_mm": facts.config.min_error_mm,
+        "max_steps": facts.config.max_steps,
+        "success_rate": finite_mean(samples["success"]),
+        "mpjpe_ground_truth_mm": finite_mean(samples["ground_truth_error_mm"]),
+        "mpjpe_initial_mm": finite_mean(samples["initial_error_mm"]),
+        "mpjpe_final_mm": finite_mean(samples["final_error_mm"]),
+        "iterations": {
+            "mean": float(iterations.mean()),
+            "p50": float(np.percentile(iterations, 50)),
+            "p90": float(np.percentile(iterations, 90)),
+            "max": int(iterations.max()),
+        },
+        "per_subject": {
+            str(subject): _subject({name: column[subjects == subject] for name, column in samples.items()})
+            for subject in sorted(set(subjects), key=subject_order)
+        },
+        "image": {name: finite_mean(samples[name]) for name in ("ssim", "psnr_db", "mse")},
+        "throughput": {
+            "samples_per_s": len(iterations) / facts.seconds,
+            "sample_iterations_per_s": float(iterations.sum()) / facts.seconds,
+        },
+        "device": facts.device,
+        "versions": dict(facts.versions),
+    }
+
+
+def _subject(samples: Mapping[str, Column]) -> dict[str, object]:
+    return {
+        "n": len(samples["success"]),
+        "initial_mm": finite_mean(samples["initial_error_mm"]),
+        "final_mm": finite_mean(samples["final_error_mm"]),
+        "success_rate": finite_mean(samples["success"]),
+    }
+
+
+def finite_mean(values: Column) -> float | None:
+    """Mean of the finite entries, None without any: NaN is no JSON."""
+    numbers = values.astype(float)
+    finite = numbers[np.isfinite(numbers)]
+    return float(finite.mean()) if len(finite) else None
+
+
+def subject_order(name: str) -> tuple[int, str]:
+    """S5 before S11; names without a number last."""
+    digits = name[1:]
+    return (int(digits), name) if digits.isdecimal() else (1_000_000, name)

@@ -1,0 +1,174 @@
+"""`dpa-engine attack`: the appearance-only attack of the paper on a trained network."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from dpa.engine.attack.config import AttackRunConfig
+    from dpa.engine.attack.run import Networks
+    from dpa.models.data.store import PackedStore
+
+Flag = typer.Option
+
+
+def attack(
+    source: Annotated[
+        Path | None,
+        typer.Argument(help="Packed data set; without one, an evaluation set is made once and kept."),
+    ] = None,
+    target: Annotated[str | None, Flag(help="Network that is attacked: zoo:NAME or a run. [zoo:nsd]")] = None,
+    generator: Annotated[str | None, Flag(help="Network that paints the pictures. [the target]")] = None,
+    batch: Annotated[int | None, Flag(min=1, help="Samples attacked at once. [256]")] = None,
+    samples: Annotated[int | None, Flag(min=1, help="Frames to attack at most. [256]")] = None,
+    min_error: Annotated[float | None, Flag(help="Success is an MPJPE above this, in mm. [175]")] = None,
+    max_steps: Annotated[int | None, Flag(min=0, help="Updates of a sample at most. [200]")] = None,
+    optimiser: Annotated[
+        str | None, Flag(help="adam, sgd (momentum, unit gradients) or sign. [adam]")
+    ] = None,
+    step_size: Annotated[float | None, Flag(help="In units of the appearance code. [by optimiser]")] = None,
+    freeze_box: Annotated[
+        bool | None, Flag("--freeze-box/--no-freeze-box", help="No gradient through the target's box.")
+    ] = None,
+    backend: Annotated[str | None, Flag(help="How a step is computed: eager or fused.")] = None,
+    subjects: Annotated[str | None, Flag(metavar="S1,S5", help="Only these subjects. [all]")] = None,
+    seed: Annotated[int | None, Flag(help="Picks the samples. [0]")] = None,
+    device: Annotated[str | None, Flag(help="auto, cpu or cuda. [auto]")] = None,
+    out: Annotated[Path | None, Flag(help="Run directory. [runs/attack-TIME]")] = None,
+    config: Annotated[Path | None, Flag(help="YAML file of settings; the flags win.")] = None,
+    set_: Annotated[list[str] | None, Flag("--set", metavar="A=B", help="One setting.")] = None,
+    sweep: Annotated[
+        bool, Flag("--sweep", help="Try several step sizes instead and print what each costs.")
+    ] = False,
+    dry_run: Annotated[bool, Flag("--dry-run", help="Print the settings in force and stop.")] = False,
+    as_json: Annotated[bool, Flag("--json", help="Print JSON only.")] = False,
+) -> None:
+    """Change nothing but a person's appearance until the network's 3D pose breaks.
+
+    Takes the appearance code of each frame uphill on the pose error, pose code and mask frozen, as
+    Algorithm 1 of the paper. Prints a table per subject and writes a run directory with report.md.
+    """
+    from dpa.engine.attack.config import AttackRunConfig
+    from dpa.models.config import load_config, to_yaml
+
+    flags = {
+        "source": source,
+        "target": target,
+        "generator": generator or target,
+        "batch": batch,
+        "samples": samples,
+        "min_error_mm": min_error,
+        "max_steps": max_steps,
+        "optimiser": optimiser,
+        "step_size": step_size,
+        "freeze_box": freeze_box,
+        "backend": backend,
+        "subjects": tuple(subjects.split(",")) if subjects else None,
+        "seed": seed,
+        "device": device,
+    }
+    settings = load_config(AttackRunConfig, config, set_ or (), flags)
+    if dry_run:
+        typer.echo(to_yaml(settings), nl=False)
+        return
+    store, networks = _load(settings)
+    if sweep:
+        _sweep(settings, networks, store, as_json)
+    else:
+        _attack(settings, networks, store, out, as_json)
+
+
+def _load(settings: "AttackRunConfig") -> "tuple[PackedStore, Networks]":
+    from dpa.engine.attack.progress import generation_progress
+    from dpa.engine.attack.run import Networks
+    from dpa.engine.devices import pick_device
+    from dpa.engine.evaluation_set import default_evaluation_set
+    from dpa.models.data.store import PackedStore
+    from dpa.models.training.checkpoint import load_network
+
+    device = pick_device(settings.device)
+    target = load_network(settings.target).to(device)
+    same = settings.generator == settings.target
+    generator = target if same else load_network(settings.generator).to(device)
+    if settings.source is not None:
+        return PackedStore.open(settings.source), Networks(generator, target)
+    with generation_progress() as report:
+        return default_evaluation_set(report), Networks(generator, target)
+
+
+def _attack(
+    settings: "AttackRunConfig", networks: "Networks", store: "PackedStore", out: Path | None, as_json: bool
+) -> None:
+    import json
+
+    from dpa.engine.attack.progress import attack_progress
+    from dpa.engine.attack.run import run_attack
+    from dpa.engine.evaluation_set import choose_samples
+    from dpa.engine.report.attack_report import write_attack_report
+    from dpa.engine.runs.directory import RunDirectory
+    from dpa.export.cached_pose import cached_pose_session
+
+    rows = choose_samples(store, settings.samples, settings.seed, settings.subjects)
+    with RunDirectory.create(out, "attack", settings.model_dump(mode="json")) as run:
+        initial_pose = cached_pose_session(networks.target)
+        with attack_progress(len(rows)) as report:
+            results = run_attack(run, networks, store, rows, settings, initial_pose, report)
+        page = write_attack_report(run, results, store)
+    if as_json:
+        typer.echo(json.dumps(results))
+        return
+    _print_results(results)
+    typer.echo(f"report: {page}")
+
+
+def _print_results(results: dict[str, Any]) -> None:
+    from dpa.engine.attack.summary import PROTOCOL, SYNTHETIC
+    from dpa.engine.console import print_table
+    from dpa.engine.report.markdown import figure_text
+
+    rows = [
+        [
+            name,
+            *(figure_text(row[key]) for key in ("initial_mm", "final_mm")),
+            _percent(row["success_rate"]),
+            str(row["n"]),
+        ]
+        for name, row in results["per_subject"].items()
+    ]
+    overall = (figure_text(results["mpjpe_initial_mm"]), figure_text(results["mpjpe_final_mm"]))
+    rows.append(["all", *overall, _percent(results["success_rate"]), str(results["n"])])
+    columns = ["subject", "initial (mm)", "final (mm)", f"> {results['min_error_mm']:g} mm", "n"]
+    print_table(f"Appearance-only attack on {results['target']}", columns, rows)
+    image, speed, steps = results["image"], results["throughput"], results["iterations"]
+    typer.echo(
+        f"{PROTOCOL}.\n{SYNTHETIC}\n"
+        f"prediction against true pose: {figure_text(results['mpjpe_ground_truth_mm'])} mm\n"
+        f"adversarial against synthesised frame: SSIM {figure_text(image['ssim'], 3)},"
+        f" PSNR {figure_text(image['psnr_db'], 2)} dB, MSE {figure_text(image['mse'], 5)}\n"
+        f"iterations: median {steps['p50']:.0f}, 90th percentile {steps['p90']:.0f}, most {steps['max']}\n"
+        f"speed: {speed['samples_per_s']:.2f} samples/s,"
+        f" {speed['sample_iterations_per_s']:.0f} sample-iterations/s on {results['device']}"
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _sweep(settings: "AttackRunConfig", networks: "Networks", store: "PackedStore", as_json: bool) -> None:
+    import json
+
+    from dpa.engine.attack.summary import SYNTHETIC
+    from dpa.engine.attack.sweep import STEP_SIZES, sweep_step_sizes
+    from dpa.engine.console import print_table
+    from dpa.engine.evaluation_set import choose_samples
+
+    chosen = choose_samples(store, settings.samples, settings.seed, settings.subjects)
+    rows = sweep_step_sizes(networks, store, chosen, settings, STEP_SIZES[settings.optimiser])
+    if as_json:
+        typer.echo(json.dumps({"target": settings.target, "optimiser": settings.optimiser, "rows": rows}))
+        return
+    table = [["–" if value is None else f"{value:.4g}" for value in row.values()] for row in rows]
+    print_table(f"{settings.optimiser} on {settings.target}, {len(chosen)} samples", list(rows[0]), table)
+    typer.echo(SYNTHETIC)

@@ -1,0 +1,88 @@
+"""The default evaluation set: frames that no training of this project sees, made once into the cache,
+and the choice of samples from any set."""
+
+import hashlib
+import os
+from collections.abc import Callable, Hashable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpa import __version__
+from dpa.engine.cache import cache_folder
+from dpa.models.data.store import PackedStore
+from dpa.models.data.store_errors import OutputExists
+from dpa.models.data.synthetic.generate import SynthConfig, generate
+
+SEED = 20_231_122
+"""Seed of its motions, kept for it: no recipe of this project trains with it."""
+
+SUBJECTS = ("S1", "S5", "S6", "S7", "S8")
+"""The subjects of the paper's Table 1."""
+
+FRAMES_PER_CLIP = 2
+FPS = 0.5
+"""Two frames of a clip are two seconds apart, so that they show different poses."""
+
+
+def evaluation_config() -> SynthConfig:
+    """One clip for each subject and action, seen by all cameras."""
+    return SynthConfig(
+        subjects=SUBJECTS,
+        clips=1,
+        frames=FRAMES_PER_CLIP,
+        fps=FPS,
+        seed=SEED,
+        workers=min(os.cpu_count() or 1, 8),
+    )
+
+
+def default_evaluation_set(progress: Callable[[int, int], None] | None = None) -> PackedStore:
+    """The evaluation set from the cache; made first where it is not there (tens of seconds).
+
+    Its folder's name holds the recipe and the package's version, so that neither is ever mixed up.
+    progress: called with (images done, images in all) while it is made.
+    """
+    config = evaluation_config()
+    path = cache_folder() / f"evaluation-{recipe_key(config)}"
+    if not path.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return generate(config, path, progress)
+        except OutputExists:  # another process was faster
+            pass
+    return PackedStore.open(path)
+
+
+def recipe_key(config: SynthConfig) -> str:
+    """Twelve hexadecimal digits that name the recipe; how many workers draw is no part of it."""
+    recipe = config.model_dump_json(exclude={"workers"}) + __version__
+    return hashlib.sha256(recipe.encode()).hexdigest()[:12]
+
+
+def choose_samples(
+    store: PackedStore, count: int, seed: int, subjects: Sequence[str] | None = None
+) -> NDArray[np.int64]:
+    """Numbers of at most `count` frames, ascending, spread evenly over the subjects, among a
+    subject's frames over its actions, and among these over the cameras; `seed` draws which.
+
+    Raises InputError for a subject that the store does not hold.
+    """
+    rows = np.random.default_rng(seed).permutation(store.select(subjects=subjects))
+    for columns in (
+        (store.subject, store.action, store.camera),
+        (store.subject, store.action),
+        (store.subject,),
+    ):
+        groups = list(zip(*(column[rows].tolist() for column in columns), strict=True))
+        rows = rows[np.argsort(rank_within(groups), kind="stable")]
+    return np.sort(rows[:count])
+
+
+def rank_within(groups: Sequence[Hashable]) -> NDArray[np.int64]:
+    """How many earlier entries belong to the same group, for each entry."""
+    seen: dict[Hashable, int] = {}
+    ranks = np.empty(len(groups), dtype=np.int64)
+    for place, group in enumerate(groups):
+        ranks[place] = seen[group] = seen.get(group, -1) + 1
+    return ranks

@@ -1,0 +1,144 @@
+"""`dpa-engine attack` from one end to the other on a tiny network and a tiny store."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+import typer
+import yaml
+from typer.testing import CliRunner
+
+from dpa.engine.commands.attack import attack
+from dpa.engine.runs.directory import RunDirectory
+from dpa.models.config import BadValue
+from dpa.models.training.checkpoint import load_network, save_network
+
+KEYS = {
+    "target": None,
+    "generator": None,
+    "n": None,
+    "seed": None,
+    "min_error_mm": None,
+    "max_steps": None,
+    "success_rate": None,
+    "mpjpe_ground_truth_mm": None,
+    "mpjpe_initial_mm": None,
+    "mpjpe_final_mm": None,
+    "iterations": {"mean", "p50", "p90", "max"},
+    "per_subject": {"S1", "S5", "S11"},
+    "image": {"ssim", "psnr_db", "mse"},
+    "throughput": {"samples_per_s", "sample_iterations_per_s"},
+    "device": None,
+    "versions": None,
+}
+"""What the issue that asked for the command fixes."""
+
+
+@pytest.fixture
+def run_command(tiny_world, tiny_store, tmp_path, monkeypatch):
+    """(arguments) → the command's outcome, on a saved tiny network and the tiny store."""
+    save_network(tiny_world(1, torch.float32).network, tmp_path / "network", {})
+    monkeypatch.setattr("dpa.export.cached_pose.cached_pose_session", lambda network: network.predict)
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(attack)
+    given = [str(tiny_store.path), "--target", str(tmp_path / "network"), "--device", "cpu"]
+
+    def run(*arguments):
+        return CliRunner().invoke(
+            app, [*given, "--min-error", "150", "--step-size", "0.1", *map(str, arguments)]
+        )
+
+    return run
+
+
+def test_json_has_exactly_the_agreed_keys(run_command, tmp_path):
+    outcome = run_command(
+        "--json", "--samples", 9, "--batch", 4, "--max-steps", 12, "--out", tmp_path / "run"
+    )
+    assert outcome.exit_code == 0, outcome.output
+    results = json.loads(outcome.stdout)
+    assert list(results) == list(KEYS)
+    for name, inner in KEYS.items():
+        assert inner is None or set(results[name]) == inner, name
+    for row in results["per_subject"].values():
+        assert set(row) == {"n", "initial_mm", "final_mm", "success_rate"}
+    assert results == json.loads((tmp_path / "run/results.json").read_text())
+
+
+def test_results_follow_from_the_rows(run_command, tmp_path, tiny_store):
+    """Every mean that is printed is a mean over the table of samples, and that over stored pictures."""
+    run_command("--json", "--samples", 9, "--batch", 4, "--max-steps", 12, "--out", tmp_path / "run")
+    run = RunDirectory.open(tmp_path / "run")
+    results, samples, pictures = (
+        run.read_json("results.json"),
+        run.read_shards("samples"),
+        run.read_shards("adversarial"),
+    )
+    assert results["n"] == len(samples["index"]) == 9
+    assert results["success_rate"] == pytest.approx(samples["success"].mean())
+    assert results["iterations"]["p90"] == pytest.approx(np.percentile(samples["iterations"], 90))
+    truth = np.linalg.norm(samples["initial_pose"] - tiny_store.poses[samples["index"]], axis=-1).mean()
+    assert results["mpjpe_ground_truth_mm"] == pytest.approx(truth, rel=1e-5)
+    for subject, row in results["per_subject"].items():
+        here = samples["subject"] == subject
+        assert row["n"] == 3
+        assert row["final_mm"] == pytest.approx(samples["final_error_mm"][here].mean(), rel=1e-6)
+    assert pictures["index"].tolist() == samples["index"].tolist()
+    change = pictures["adversarial"] / 255 - pictures["synthesised"] / 255
+    np.testing.assert_allclose(samples["mse"], (change**2).mean(axis=(1, 2, 3)), rtol=1e-9, atol=1e-12)
+    network = load_network(str(tmp_path / "network"))
+    with torch.no_grad():
+        frames = torch.from_numpy(pictures["adversarial"]).permute(0, 3, 1, 2).float() / 255
+        error = np.linalg.norm(network.predict(frames).numpy() - samples["initial_pose"], axis=-1).mean(-1)
+    np.testing.assert_allclose(samples["final_error_mm"], error, atol=1e-2)
+
+
+def test_a_second_run_with_the_same_seed_gives_the_same_results(run_command, tmp_path):
+    printed = []
+    for name in ("first", "second"):
+        results = json.loads(
+            run_command("--json", "--samples", 6, "--max-steps", 5, "--out", tmp_path / name).stdout
+        )
+        printed.append({key: value for key, value in results.items() if key != "throughput"})
+    assert printed[0] == printed[1]
+
+
+def test_a_person_reads_a_table_its_protocol_and_where_the_report_is(run_command, tmp_path):
+    outcome = run_command("--samples", 3, "--max-steps", 2, "--out", tmp_path / "run")
+    assert outcome.exit_code == 0, outcome.output
+    for word in ("S11", "all", "root-relative", "no alignment", "synthetic", "do not reproduce", "report.md"):
+        assert word in outcome.stdout, word
+    assert (tmp_path / "run/report.md").is_file()
+
+
+def test_dry_run_prints_settings_that_can_be_read_back(run_command, tmp_path):
+    outcome = run_command(
+        "--dry-run", "--optimiser", "sign", "--subjects", "S1,S5", "--out", tmp_path / "run"
+    )
+    settings = yaml.safe_load(outcome.stdout)
+    assert settings["subjects"] == ["S1", "S5"]
+    assert (settings["optimiser"], settings["min_error_mm"], settings["batch"]) == ("sign", 150, 256)
+    assert settings["generator"] == settings["target"]
+    assert not (tmp_path / "run").exists()
+
+
+def test_sweep_prints_one_row_a_step_size(run_command):
+    outcome = run_command("--sweep", "--json", "--samples", 2, "--max-steps", 2)
+    rows = json.loads(outcome.stdout)["rows"]
+    assert [row["step_size"] for row in rows] == [0.1, 0.25, 0.5, 1.0, 2.0]
+    assert all(0 <= row["success_rate"] <= 1 and row["p50"] <= 2 for row in rows)
+
+
+def test_an_unknown_optimiser_is_named(run_command):
+    outcome = run_command("--optimiser", "lbfgs")
+    assert isinstance(outcome.exception, BadValue)
+    assert "optimiser" in str(outcome.exception)
+
+
+def test_only_the_subjects_asked_for_are_attacked(run_command, tmp_path):
+    results = json.loads(
+        run_command("--json", "--subjects", "S5", "--max-steps", 1, "--out", tmp_path / "run").stdout
+    )
+    assert list(results["per_subject"]) == ["S5"]
+    assert results["n"] == 8

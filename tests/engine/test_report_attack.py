@@ -1,0 +1,146 @@
+"""The attack's page and figures: what stands in them, and that figures show what they were given."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dpa.engine.report.attack_figures import ShownSample, around, error_curves, sample_grid
+from dpa.engine.report.attack_page import attack_markdown
+from dpa.engine.report.attack_report import shown_rows
+from dpa.engine.report.paper import TABLE_1_AVERAGES, recomputed_average, recomputed_overall
+from dpa.engine.report.skeleton import PARENTS, project
+
+RESULTS = {
+    "target": "zoo:nsd",
+    "generator": "zoo:drnet",
+    "n": 3,
+    "seed": 0,
+    "min_error_mm": 175.0,
+    "max_steps": 200,
+    "success_rate": 2 / 3,
+    "mpjpe_ground_truth_mm": 61.2,
+    "mpjpe_initial_mm": 33.3,
+    "mpjpe_final_mm": None,
+    "iterations": {"mean": 40.0, "p50": 33.0, "p90": 81.0, "max": 200},
+    "per_subject": {
+        "S1": {"n": 2, "initial_mm": 31.4, "final_mm": 178.9, "success_rate": 1.0},
+        "S11": {"n": 1, "initial_mm": 37.1, "final_mm": None, "success_rate": 0.0},
+    },
+    "image": {"ssim": 0.951, "psnr_db": None, "mse": 0.0012},
+    "throughput": {"samples_per_s": 3.0, "sample_iterations_per_s": 120.0},
+    "device": "a processor",
+    "versions": {"python": "3", "torch": "2"},
+}
+IN_BOX = {"ssim": 0.9, "psnr_db": 26.1, "mse": 0.004}
+
+
+@pytest.fixture
+def page():
+    return attack_markdown(RESULTS, IN_BOX, "3 frames of synthetic")
+
+
+def cells(page, first):
+    """The row of a table that begins with `first`."""
+    (line,) = [line for line in page.splitlines() if line.startswith(f"| {first} |")]
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_the_page_holds_the_papers_table_1_beside_ours(page):
+    assert cells(page, "S1") == [
+        "S1",
+        "2",
+        "100.0 %",
+        "31.4",
+        "178.9",
+        "21.0",
+        "179.7",
+        "23.9",
+        "169.7",
+        "21.5",
+        "176.9",
+    ]
+    assert cells(page, "S11")[3:6] == ["37.1", "–", "–"]
+    assert cells(page, "S8")[1:7] == ["–", "–", "–", "–", "16.8", "178.6"]
+
+
+def test_printed_and_recomputed_averages_are_both_there(page):
+    assert cells(page, "average, as printed")[5:] == ["19.7", "179.5", "20.2", "177.5", "25.6", "207.5"]
+    assert cells(page, "mean of the subjects, recomputed")[5:] == [
+        "19.7",
+        "179.5",
+        "20.2",
+        "178.1",
+        "25.6",
+        "187.8",
+    ]
+
+
+def test_the_page_holds_the_papers_table_2(page):
+    assert cells(page, "PSNR (dB)") == ["PSNR (dB)", "–", "26.10", "24.65", "26.45", "24.37"]
+    assert cells(page, "SSIM")[1:4] == ["0.951", "0.900", "0.947"]
+
+
+def test_the_page_says_what_the_data_and_the_protocol_are(page):
+    assert "synthetic" in page
+    assert "do not reproduce the paper's Human3.6M figures" in page
+    assert "17 joints, root-relative to the hip, no alignment" in page
+
+
+def test_the_papers_slips_are_where_facts_has_them():
+    assert recomputed_average("CSSL").final == pytest.approx(187.8, abs=0.05)
+    assert TABLE_1_AVERAGES[2].final == 207.5
+    assert recomputed_average("DRNet").final == pytest.approx(178.1, abs=0.05)
+    assert recomputed_average("NSD").initial == pytest.approx(TABLE_1_AVERAGES[0].initial, abs=0.05)
+    assert recomputed_overall().final == pytest.approx((179.46 + 178.14 + 187.76) / 3, abs=0.01)
+
+
+def test_the_grid_shows_the_median_success_of_each_subject():
+    samples = {
+        "subject": np.array(["S11", "S1", "S1", "S1", "S1"]),
+        "success": np.array([False, True, True, True, False]),
+        "psnr_db": np.array([30.0, 27.0, 22.0, 25.0, 10.0]),
+        "final_error_mm": np.array([100.0, 180, 180, 180, 90]),
+    }
+    assert shown_rows(samples) == [3, 0]
+
+
+def test_the_grid_shows_the_pictures_it_is_given(tmp_path):
+    """Each of three rows of pictures is filled with its own colour."""
+    colours = [(250, 10, 10), (10, 250, 10), (10, 10, 250)]
+    red, green, blue = (np.full((20, 20, 3), colour, np.uint8) for colour in colours)
+    pose = np.random.default_rng(0).normal(0, 300, (17, 3))
+    shown = [ShownSample(f"S{i}", red, green, blue, pose, -pose, 180, 25) for i in range(2)]
+    sample_grid(shown, tmp_path / "grid.png")
+    picture = np.asarray(Image.open(tmp_path / "grid.png").convert("RGB")).astype(int)
+    heights = [np.nonzero((np.abs(picture - colour) < 30).all(-1))[0].mean() for colour in colours]
+    assert heights == sorted(heights)
+    shares = [(np.abs(picture - colour) < 30).all(-1).mean() for colour in colours]
+    np.testing.assert_allclose(shares, shares[0], rtol=0.05)
+    assert shares[0] > 0.1
+
+
+def test_error_curves_take_traces_of_any_length(tmp_path):
+    traces = [np.array([30, 200], np.float32), np.array([40], np.float32), np.zeros(0, np.float32)]
+    error_curves(traces, 175, tmp_path / "curves.png")
+    error_curves([], 175, tmp_path / "none.png")
+    assert Image.open(tmp_path / "curves.png").size == Image.open(tmp_path / "none.png").size
+
+
+@pytest.mark.parametrize("box", [(0.3, 0.5, 0.2, -0.1), (0.9, 0.9, 0.8, 0.8), (1.0, 1.0, 0.0, 0.0)])
+def test_a_cut_is_square_and_holds_the_visible_box(box):
+    height, width = 60, 80
+    place = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1)
+    marked = np.concatenate([place, place[..., :1]], axis=-1).astype(np.uint8)
+    cut = around(marked, np.array(box))
+    assert cut.shape[0] == cut.shape[1]
+    left, right = ((np.array([-1, 1]) * box[0] + box[2] + 1) / 2 * width).clip(0, width)
+    if box[0] * width <= min(height, width):
+        assert cut[..., 0].min() <= left + 1
+        assert cut[..., 0].max() >= min(right, width) - 2
+
+
+def test_up_in_the_world_is_up_in_the_drawing():
+    head, foot, far = project(np.array([[0.0, -600, 0], [0, 900, 0], [0, 0, 500]]))
+    assert head[1] > 0 > foot[1]
+    assert far[1] > 0
+    assert all(parent < joint for joint, parent in enumerate(PARENTS))
