@@ -12,6 +12,7 @@ from dpa.engine.commands.doctor import doctor
 from dpa.engine.commands.evaluate import evaluate
 from dpa.engine.commands.fit_regressor import fit_regressor
 from dpa.engine.commands.train import train
+from dpa.engine.commands.zoo import build, card
 from dpa.engine.readable_errors import ReadableErrors
 from dpa.export.cli import export_engines
 
@@ -23,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 data = typer.Typer(no_args_is_help=True, help="Make, import and inspect data sets.")
+zoo = typer.Typer(no_args_is_help=True, help="The bundled networks: build them again, measure them again.")
 bench = typer.Typer(no_args_is_help=True, help="Measure throughput and latency on this machine.")
 
 app.add_typer(data, name="data")
@@ -32,6 +34,9 @@ app.command("fit-regressor")(fit_regressor)
 app.command("evaluate")(evaluate)
 app.command("export")(export_engines)
 app.command("doctor")(doctor)
+app.add_typer(zoo, name="zoo")
+zoo.command("build")(build)
+zoo.command("card")(card)
 app.add_typer(bench, name="bench")
 bench.command("data")(bench_commands.data)
 

@@ -33,10 +33,10 @@ def attack_progress(samples: int) -> Iterator[Report]:
 
 
 @contextmanager
-def generation_progress() -> Iterator[Report]:
-    """A bar for the evaluation set, which is made once; nothing is drawn until something is made."""
+def generation_progress(title: str = "making the evaluation set (once)") -> Iterator[Report]:
+    """A bar for images being made; nothing is drawn until one is."""
     columns = (
-        TextColumn("making the evaluation set (once)"),
+        TextColumn(title),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),

@@ -25,37 +25,21 @@ def fit_regressor(
     from dpa.engine.console import step_progress
     from dpa.engine.devices import pick_device
     from dpa.models.data.store import PackedStore
-    from dpa.models.training import regressor_fit
-    from dpa.models.training.checkpoint import read_config, read_network, save_network
-    from dpa.models.training.config import TrainConfig
-    from dpa.models.training.validation import split_sequences, validate
+    from dpa.models.training.checkpoint import read_network
+    from dpa.models.training.regressor_fit import RegressorConfig, fit_on_store
+    from dpa.models.training.validation import validate
 
-    described = read_config(network)
     trained = read_network(network).to(pick_device(device))
-    trained.requires_grad_(False)
     store = PackedStore.open(data)
-    config = regressor_fit.RegressorConfig(fraction=fraction, steps=steps, seed=seed)
-    known = {
-        name: described.training[name] for name in TrainConfig.model_fields if name in described.training
-    }
-    training = TrainConfig.model_validate(known)
-    rows, held_out = split_sequences(store, training.held_out, training.seed)
-    labelled = regressor_fit.labelled_rows(rows, config)
-    codes = regressor_fit.pose_codes(trained, store, labelled)
+    config = RegressorConfig(fraction=fraction, steps=steps, seed=seed)
     with step_progress("fitting the regressor", config.steps) as report:
-        regressor_fit.fit_regressor(trained, codes, config, report)
+        held_out = fit_on_store(trained, network, store, config, report)
     summary = validate(trained, store, held_out).summary()
-    save_network(
-        trained,
-        network,
-        {**described.training, "regressor_fit": {**config.model_dump(), "labelled_frames": len(labelled)}},
-    )
-    result = {"labelled_frames": len(labelled), "held_out_frames": len(held_out), **summary}
     if json_:
-        typer.echo(json.dumps(result))
+        typer.echo(json.dumps({"held_out_frames": len(held_out), **summary}))
         return
     typer.echo(
-        f"{len(labelled):,} labelled frames; on {len(held_out):,} held-out frames: "
+        f"on {len(held_out):,} held-out frames: "
         f"MPJPE {summary['mpjpe_mm']:.1f} mm (17 joints, root-relative, no alignment), "
         f"N-MPJPE {summary['n_mpjpe_mm']:.1f} mm, P-MPJPE {summary['p_mpjpe_mm']:.1f} mm"
     )

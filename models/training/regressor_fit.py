@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,6 +17,9 @@ from dpa.models.data.store import PackedStore
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.networks.regressor import Regressor
 from dpa.models.training.batches import BatchSource, step_generator
+from dpa.models.training.checkpoint import read_config, save_network
+from dpa.models.training.config import TrainConfig
+from dpa.models.training.validation import split_sequences
 
 
 class RegressorConfig(Config):
@@ -88,3 +92,26 @@ def fit_regressor(
             report(step + 1, float(loss.detach()))
     network.regressor = regressor.eval()
     return regressor
+
+
+def fit_on_store(
+    network: DisentangledNetwork,
+    folder: Path,
+    store: PackedStore,
+    config: RegressorConfig,
+    report: Callable[[int, float], None],
+) -> NDArray[np.int64]:
+    """Fits φ for the network of a training run and saves both there.
+
+    Only sequences that trained the network lend labels. Returns the rows of its validation sequences.
+    """
+    described = read_config(folder).training
+    known = {name: described[name] for name in TrainConfig.model_fields if name in described}
+    training = TrainConfig.model_validate(known)
+    rows, held_out = split_sequences(store, training.held_out, training.seed)
+    labelled = labelled_rows(rows, config)
+    network.requires_grad_(False)
+    fit_regressor(network, pose_codes(network, store, labelled), config, report)
+    fit = {**config.model_dump(mode="json"), "labelled_frames": len(labelled)}
+    save_network(network, folder, {**described, "regressor_fit": fit})
+    return held_out

@@ -1,0 +1,91 @@
+"""From a recipe to a zoo folder, step by step; a step that is done is not done again."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from dpa.engine.attack.config import AttackRunConfig
+from dpa.engine.attack.run import Networks, run_attack
+from dpa.engine.console import step_progress, training_progress
+from dpa.engine.evaluation_set import choose_samples, default_evaluation_set, recipe_key
+from dpa.engine.report.attack_report import write_attack_report
+from dpa.engine.runs.directory import RunDirectory
+from dpa.engine.zoo.card import model_card
+from dpa.models.atomic import write_text
+from dpa.models.data.store import PackedStore
+from dpa.models.data.synthetic.generate import generate
+from dpa.models.training.checkpoint import load_network, read_config, read_network, save_network
+from dpa.models.training.loop import Trainer
+from dpa.models.training.regressor_fit import fit_on_store
+from dpa.models.training.state import checkpoints
+from dpa.models.training.validation import validate
+from dpa.models.zoo.recipe import Recipe
+
+Report = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where a build keeps what it makes on the way: `work` may be deleted afterwards."""
+
+    name: str
+    recipe: Recipe
+    work: Path
+    device: torch.device
+
+    @property
+    def run(self) -> Path:
+        """The training run."""
+        return self.work / self.name
+
+    def data(self, report: Report) -> PackedStore:
+        """The training set, shared by recipes that ask for the same one."""
+        path = self.work / f"data-{recipe_key(self.recipe.data)}"
+        return PackedStore.open(path) if path.is_dir() else generate(self.recipe.data, path, report)
+
+    def train(self, store: PackedStore) -> None:
+        """Trains, or goes on from the newest checkpoint, or finds it done."""
+        if (self.run / "model.safetensors").is_file():
+            return
+        trainer = Trainer(self.recipe.train, store, self.run, self.device)
+        with training_progress(self.recipe.train.steps) as report:
+            trainer.fit(bool(checkpoints(self.run)), report)
+
+    def fit(self, store: PackedStore) -> None:
+        """Adds the regressor to the run."""
+        network = read_network(self.run).to(self.device)
+        if network.regressor is None:
+            with step_progress("fitting the regressor", self.recipe.regressor.steps) as report:
+                fit_on_store(network, self.run, store, self.recipe.regressor, report)
+
+
+def build(workshop: Workshop, out: Path, report: Report) -> Path:
+    """Makes OUT/NAME: weights in fp16, configuration, model card and picture. Returns the folder."""
+    store = workshop.data(report)
+    workshop.train(store)
+    workshop.fit(store)
+    folder = out / workshop.name
+    trained = read_network(workshop.run)
+    save_network(trained, folder, read_config(workshop.run).training, half=True)
+    describe(workshop.name, folder, workshop.work / f"{workshop.name}-attack", workshop.device)
+    return folder
+
+
+def describe(name: str, folder: Path, scratch: Path, device: torch.device) -> None:
+    """Measures the network of a folder on the default evaluation set and writes its card: README.md."""
+    network = load_network(str(folder)).to(device)
+    evaluation = default_evaluation_set()
+    measured = validate(network, evaluation, np.arange(len(evaluation)))
+    settings = AttackRunConfig(target=f"zoo:{name}", generator=f"zoo:{name}")
+    rows = choose_samples(evaluation, settings.samples, settings.seed)
+    shutil.rmtree(scratch, ignore_errors=True)
+    with RunDirectory.create(scratch, "attack", settings.model_dump(mode="json")) as run:
+        attacked: dict[str, Any] = run_attack(run, Networks(network, network), evaluation, rows, settings)
+        write_attack_report(run, attacked, evaluation)
+    shutil.copy(scratch / "figures/samples.png", folder / "attack.png")
+    write_text(folder / "README.md", model_card(name, folder, measured, attacked))

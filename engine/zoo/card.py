@@ -1,0 +1,46 @@
+"""The model card of a zoo network: what it is, how it came about, how good it is, what it is not."""
+
+from pathlib import Path
+from typing import Any
+
+from dpa.models.training.checkpoint import WEIGHTS, read_config
+from dpa.models.training.validation import Validation
+
+TEMPLATE = Path(__file__).with_name("card.md")
+
+
+def model_card(name: str, folder: Path, measured: Validation, attacked: dict[str, Any]) -> str:
+    """The card's Markdown. measured: on the whole evaluation set; attacked: results of an attack run."""
+    config = read_config(folder)
+    training: dict[str, Any] = config.training
+    data, fit = training["data"], training["regressor_fit"]
+    return TEMPLATE.read_text().format(
+        name=name,
+        framework=config.framework.upper(),
+        preset=config.network.preset,
+        parameters=f"{(folder / WEIGHTS).stat().st_size / 1e6:.1f} MB",
+        frames=data["frames"],
+        subjects=", ".join(data["subjects"]),
+        actions=len(data["actions"]),
+        data_seed=data["seed"],
+        train_frames=training["train_frames"],
+        steps=training["steps"],
+        batch=training["batch"],
+        seed=training["seed"],
+        precision=training["precision"],
+        labelled=fit["labelled_frames"],
+        fraction=fit["fraction"],
+        subject_count=len(data["subjects"]),
+        n=len(measured.psnr_db),
+        **measured.summary(),
+        attack_n=attacked["n"],
+        initial=attacked["mpjpe_initial_mm"],
+        final=attacked["mpjpe_final_mm"],
+        threshold=attacked["min_error_mm"],
+        success=attacked["success_rate"],
+        p50=attacked["iterations"]["p50"],
+        p90=attacked["iterations"]["p90"],
+        ssim=attacked["image"]["ssim"],
+        psnr_attack=attacked["image"]["psnr_db"],
+        mse=attacked["image"]["mse"],
+    )
