@@ -7,8 +7,14 @@ if TYPE_CHECKING:
     from dpa.models.training.config import TrainConfig
 
 
-def make_objective(config: "TrainConfig") -> "Objective":
+def make_objective(config: "TrainConfig", pose_dim: int) -> "Objective":
     """The objective that a training configuration names."""
+    from dpa.models.frameworks.cssl import CSSL
+    from dpa.models.frameworks.drnet import DRNet
     from dpa.models.frameworks.nsd import NSD
 
+    if config.framework == "cssl":
+        return CSSL(config.weights, config.cssl, config.swap_appearance)
+    if config.framework == "drnet":
+        return DRNet(pose_dim, config.weights, config.drnet)
     return NSD(config.weights, config.swap_appearance)

@@ -60,3 +60,27 @@ def _instants_by_cameras(store: PackedStore, sequence: Rows) -> Rows | None:
     if cameras < 2 or not complete or len(sequence) < 2 * cameras:
         return None
     return sequence.reshape(-1, cameras)
+
+
+class VideoPairs:
+    """Pairs of frames of one video: one sequence seen by one camera, at t1 ≠ t2."""
+
+    group = 2
+
+    def __init__(self, store: PackedStore, rows: Rows) -> None:
+        self.videos = [
+            video
+            for sequence in _by_sequence(store, rows)
+            for camera in np.unique(store.camera[sequence])
+            if len(video := sequence[store.camera[sequence] == camera]) >= 2
+        ]
+        if not self.videos:
+            raise InputError(
+                f"{store.path}: no camera saw a sequence at two instants",
+                "videos, from which CSSL and DRNet learn",
+                "use data with several frames a clip",
+            )
+
+    def __call__(self, size: int, rng: np.random.Generator) -> Rows:
+        picks = rng.integers(len(self.videos), size=size // self.group)
+        return np.concatenate([rng.choice(self.videos[pick], 2, replace=False) for pick in picks])

@@ -5,13 +5,15 @@ from typing import Literal
 from pydantic import Field
 
 from dpa.models.config import Config
+from dpa.models.frameworks.cssl import CSSLWeights
+from dpa.models.frameworks.drnet import DRNetWeights
 from dpa.models.frameworks.reconstruction import ReconstructionWeights
 
 
 class TrainConfig(Config):
     """Settings of `dpa-engine train`. Adam at 1e-3 is NSD's; batch, schedule and lengths are ours."""
 
-    framework: Literal["nsd"] = "nsd"
+    framework: Literal["nsd", "cssl", "drnet"] = "nsd"
     preset: Literal["small", "paper"] = "small"
     steps: int = Field(20_000, ge=1)
     batch: int = Field(64, ge=4)
@@ -24,6 +26,8 @@ class TrainConfig(Config):
     held_out: float = Field(0.05, gt=0, lt=1, description="share of sequences kept for validation")
     swap_appearance: bool = True
     weights: ReconstructionWeights = ReconstructionWeights()
+    cssl: CSSLWeights = CSSLWeights()
+    drnet: DRNetWeights = DRNetWeights()
     log_every: int = Field(50, ge=1)
     validate_every: int = Field(1000, ge=1)
     checkpoint_every: int = Field(500, ge=1)

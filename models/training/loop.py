@@ -64,7 +64,7 @@ class Trainer:
         self.config, self.store, self.run, self.device = config, store, run, device
         network = DisentangledNetwork(PRESETS[config.preset](), config.framework).to(device)
         self.network: DisentangledNetwork = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.objective: Objective = make_objective(config)
+        self.objective: Objective = make_objective(config, self.network.config.pose_dim)
         extra = self.objective.extra
         self.extra = extra.to(device) if extra is not None else None
         localiser = list(self.network.localiser.parameters())
