@@ -33,11 +33,12 @@ class View:
     def focal(self) -> float:
         return FOCAL * self.size
 
-    def project(self, points: Array) -> Array:
-        """World points [..., 3] metres to (u, v, depth): pixels from the frame's edges, metres."""
-        local = (points - self.centre) @ self.rotation.T
-        depth = local[..., 2:]
-        return np.concatenate([local[..., :2] / depth * self.focal + self.size / 2, depth], axis=-1)
+    def project(self, points: Array) -> tuple[Array, Array, Array]:
+        """World points [n, 3] metres to u, v (pixels from the frame's edges) and depth (metres), [n] each."""
+        rotation, centre = self.rotation.astype(points.dtype), self.centre.astype(points.dtype)
+        x, y, depth = rotation @ np.ascontiguousarray((points - centre).T)
+        scale = self.focal / depth
+        return x * scale + self.size / 2, y * scale + self.size / 2, depth
 
     def rays(self, u: Array, v: Array) -> Array:
         """World directions [..., 3] (depth 1) through pixel coordinates u, v."""

@@ -1,4 +1,4 @@
-"""One clip: a motion of one subject, seen by all cameras. Everything random about it comes from its own key."""
+"""One clip: a motion of one subject, seen by all cameras. All that is random about it comes from its key."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ BOX_STRIDE = 9  # every ninth skin vertex is enough for a box
 
 @dataclass(frozen=True)
 class ClipKey:
-    """Which clip: the same key and seed give the same motion, whatever else is generated and in any outfit."""
+    """Which clip: the same key and seed give the same motion, whatever else is generated, in any outfit."""
 
     subject: str
     action: str
@@ -36,7 +36,7 @@ class ClipKey:
 
 @dataclass(frozen=True)
 class Take:
-    """A posed clip: bone rotations [T, 104, 3, 3], heads [T, 104, 3] metres, joints [T, 17, 3] mm, all in the world."""
+    """A clip in the world: bone rotations [T, 104, 3, 3], heads [T, 104, 3] metres, joints [T, 17, 3] mm."""
 
     body: Body
     time: Array
@@ -102,10 +102,10 @@ def skin_points(moment: Take, step: int) -> Array:
 
 def true_box(view: View, points: Array) -> Array:
     """θ [4] of the square around points [n, 3] metres with a margin; see the data contract."""
-    pixels = view.project(points)[:, :2]
-    low, high = pixels.min(axis=0), pixels.max(axis=0)
-    scale = (high - low).max() * MARGIN / view.size
-    return np.array([scale, scale, *((low + high) / view.size - 1)], np.float32)
+    u, v, _ = view.project(points)
+    scale = max(np.ptp(u), np.ptp(v)) * MARGIN / view.size
+    centre = ((x.min() + x.max()) / view.size - 1 for x in (u, v))
+    return np.array([scale, scale, *centre], np.float32)
 
 
 def film(

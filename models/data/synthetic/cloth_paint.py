@@ -15,7 +15,7 @@ def _periodic(x: Array, period: float, share: float) -> Array:
 
 
 def top(body: Body, outfit: Outfit, rest: Array, arm: Array, edge: Array) -> Array:
-    """Albedo [n, 3] for rest positions [n, 3], arm coordinates [n] and distances to the garment's edge [n]."""
+    """Albedo [n, 3] for rest positions [n, 3], arm coordinates [n] and distances to the edge [n] metres."""
     x, y, z = rest.T
     base, *more = (linear(code) for code in outfit.top)
     c = np.tile(base, (len(rest), 1))
@@ -53,7 +53,7 @@ def top(body: Body, outfit: Outfit, rest: Array, arm: Array, edge: Array) -> Arr
         case _:
             pass
     c[edge < 0.009] *= outfit.trim
-    weave = 0.05 * grain(rest, 14, seed=1) + 0.02 * grain(rest, 2.5, fine=False, seed=5)
+    weave = 0.03 * grain(rest, 14, seed=1) + 0.02 * grain(rest, 2.5, fine=False, seed=5)
     return np.asarray(c * (1 + weave)[:, None])
 
 

@@ -44,7 +44,8 @@ class SynthConfig(BaseModel):
     """A synthetic set: subjects x actions x clips, each `frames` long at `fps`, seen by four cameras.
 
     outfit: whose clothes everybody wears; None: their own. size: the square frames' side in pixels.
-    supersample: fragments per pixel along each axis. The same values and seed give the same bytes for any `workers`.
+    supersample: fragments per pixel along each axis. The same values and seed give the same bytes for any
+    `workers`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

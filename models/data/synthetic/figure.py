@@ -30,7 +30,10 @@ class Material(IntEnum):
 
 @dataclass(frozen=True)
 class Figure:
-    """V vertices: position, normals, rest [V, 3], arm, edge [V], weights csr [V, 104]; faces [F, 3] with material [F]."""
+    """V vertices: position, normals [V, 3], attributes [V, 5] = (rest, arm, edge), weights csr [V, 104].
+
+    faces [F, 3] have a material [F].
+    """
 
     body: Body
     outfit: Outfit
@@ -43,7 +46,7 @@ class Figure:
     weights: "sparse.csr_matrix"
 
     def skin(self, rotations: Array, heads: Array) -> tuple[Array, Array]:
-        """Posed vertices and normals [V, 3] for global bone rotations [104, 3, 3] and heads [104, 3] metres."""
+        """Posed vertices and normals [V, 3] for bone rotations [104, 3, 3] and heads [104, 3] metres."""
         offset = heads - np.einsum("bij,bj->bi", rotations, self.body.heads)
         bones = np.concatenate([rotations.reshape(-1, 9), offset], axis=1).astype(np.float32)
         blended = self.weights @ bones
@@ -91,7 +94,7 @@ def _layers(tailor: Tailor, head: Head) -> list[tuple[Mesh, Array]]:
 
 @lru_cache(maxsize=16)
 def figure(subject: str, outfit: str, cell: float) -> Figure:
-    """One subject's body in one subject's outfit; `cell` metres is the coarseness that the pixels allow (0: full)."""
+    """One subject's body in one subject's outfit; `cell` metres: how coarse the pixels allow it (0: full)."""
     tailor = Tailor(body(subject), OUTFITS[outfit])
     columns: list[Array] = []
     faces: list[Array] = []

@@ -32,7 +32,7 @@ class Pattern:
             front = points[:, 1] < b.neck[1]
             line = line - np.where(front, np.maximum(0, o.v_neck - 1.3 * np.abs(points[:, 0])), 0)
         hem = np.where(arm > 0.1, 1.0, points[:, 2] - (b.hip + o.hem))
-        return np.minimum(np.minimum(0.25 * (o.sleeve - arm), line - points[:, 2]), hem)
+        return np.asarray(np.minimum(np.minimum(0.25 * (o.sleeve - arm), line - points[:, 2]), hem))
 
     def bottom(self, points: Array, arm: Array) -> Array:
         """Between the waist and the trouser cuff."""
@@ -53,7 +53,7 @@ def _fold_density(body: Body, points: Array, arm: Array) -> Array:
     ankle = 1.2 * np.exp(-(((z - body.ankle - 0.06) / 0.06) ** 2))
     waist = np.exp(-(((z - body.waist) / 0.08) ** 2)) * (arm < 0.1)
     elbow = np.exp(-(((arm - 1) / 0.25) ** 2)) * (arm > 0.2)
-    return np.minimum(knee + ankle + waist + elbow, 1.3)
+    return np.asarray(np.minimum(knee + ankle + waist + elbow, 1.3))
 
 
 class Tailor:
@@ -62,10 +62,11 @@ class Tailor:
     def __init__(self, body: Body, outfit: Outfit) -> None:
         self.body, self.outfit, self.pattern = body, outfit, Pattern(body, outfit)
         tights = subdivided(body.part("tights"))
-        self.arm = body.arm_coordinate(tights)
-        self.tights = tights.with_channels(rest=tights.position, arm=self.arm)
         self.hull = smoothed(tights.position, tights.faces, 8)
         self.hull_normals = vertex_normals(self.hull, tights.faces)
+        # Fields are measured on the hull, which is cut: measured on the body, hems come out ragged.
+        self.arm = body.arm_coordinate(tights.with_channels(position=self.hull))
+        self.tights = tights.with_channels(rest=tights.position, arm=self.arm)
 
     def _cloth(self, field: Array, offset: Array, seed: int) -> Mesh:
         """The smoothed body inflated by `offset` [V] metres plus folds, cut along `field` [V]."""
@@ -81,15 +82,15 @@ class Tailor:
         return cut(cloth, field)
 
     def top(self) -> Mesh:
-        field = self.pattern.top(self.tights.position, self.arm)
+        field = self.pattern.top(self.hull, self.arm)
         low = smoothstep(self.body.neck[2] - 0.12 - self.hull[:, 2], 0, 0.25)
         sleeve = self.outfit.sleeve_loose * smoothstep(self.arm, 0.05, 0.5)
         return self._cloth(field, 0.016 + self.outfit.top_loose * (0.4 + 0.6 * low) + sleeve, seed=5)
 
     def trousers(self) -> Mesh:
-        field = self.pattern.bottom(self.tights.position, self.arm)
+        field = self.pattern.bottom(self.hull, self.arm)
         flare = self.outfit.loose * smoothstep(self.body.hip - 0.1 - self.hull[:, 2], 0, 0.45)
-        tucked = smoothstep(self.pattern.top(self.tights.position, self.arm), -0.005, 0.02)
+        tucked = smoothstep(self.pattern.top(self.hull, self.arm), -0.005, 0.02)
         return self._cloth(field, 0.010 + flare - 0.008 * tucked, seed=11)
 
     def skirt(self, length: float) -> Mesh:
@@ -108,8 +109,8 @@ class Tailor:
     def shoes(self) -> Mesh:
         """A smoothed foot hull with longer toes and a flat sole, SOLE below the bare foot."""
         p = self.tights.position
-        field = self.pattern.shoe(p)
         hull = smoothed(p, self.tights.faces, 3)
+        field = self.pattern.shoe(hull)
         thick = np.where(p[:, 2] < 0.045, 0.011, 0.007)[:, None]
         hull = hull + vertex_normals(hull, self.tights.faces) * thick
         hull[:, 1] -= np.where(p[:, 1] < self.body.head("toe1-1.L")[1], 0.012, 0)

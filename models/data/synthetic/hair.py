@@ -18,7 +18,7 @@ def _hairline(head: Head, depth: Array) -> Array:
     height = np.array(LINE_Z)
     height[:3] += head.low
     height[9] += head.front
-    return np.interp(depth, LINE_AT, height)
+    return np.asarray(np.interp(depth, LINE_AT, height))
 
 
 def cap(body: Body, head: Head) -> Mesh:
@@ -54,6 +54,8 @@ def sheets(body: Body, long: bool) -> list[Mesh]:
     fringe = np.where(side, r[:, 2] - max(end, -0.10) + 2.0 * np.minimum(r[:, 1], 0), r[:, 2] - 0.055)
     field = np.where(r[:, 1] > 0.055, r[:, 2] - end, fringe)
     stiff = smoothstep(r[:, 2], -0.25, -0.1)[:, None]
+    clear = 0.03 * smoothstep(-r[:, 2], 0.10, 0.20) * (r[:, 1] > 0)  # hangs outside the collar
+    outwards = 0.006 * unit(r - np.array([0, 0.06, 0])) + clear[:, None] * np.array([0, 1.0, 0])
     head_only = np.zeros((1, len(body.anatomy.bones)), np.float32)
     head_only[0, body.anatomy.index["head"]] = 1
     mesh = mesh.with_channels(
@@ -61,7 +63,7 @@ def sheets(body: Body, long: bool) -> list[Mesh]:
         arm=np.full(len(r), OFF_ARM),
         edge=field,
         weights=mesh.channels["weights"] * (1 - stiff) + head_only * stiff,
-        position=mesh.position + 0.006 * unit(r - np.array([0, 0.06, 0])),
+        position=mesh.position + outwards,
     )
     mesh = subdivided(mesh)
     layers = []
@@ -73,6 +75,7 @@ def sheets(body: Body, long: bool) -> list[Mesh]:
         moved = (mesh.position - pivot) @ turn.T * [scale, scale, 1] + pivot - [0, 0, 0.004 * inner]
         at = moved - body.eyes
         face = (at[:, 1] < 0) & (at[:, 2] < 0.05) & inner
-        edge = np.where(face, -1.0, mesh.channels["edge"][:, 0])
-        layers.append(cut(mesh.with_channels(position=moved, edge=edge), edge).two_sided())
+        field = np.where(face, -1.0, mesh.channels["edge"][:, 0])
+        solid = np.ones(len(field))  # sheets do not thin out to skin
+        layers.append(cut(mesh.with_channels(position=moved, edge=solid), field).two_sided())
     return layers

@@ -70,7 +70,7 @@ def subdivided(mesh: Mesh, roundness: float = 0.6) -> Mesh:
     onto = [middle - dot(middle - mesh.position[v], normals[v])[:, None] * normals[v] for v in (a, b)]
     rounded = middle * (1 - roundness) + roundness * (onto[0] + onto[1]) / 2
     channels["position"] = np.concatenate([mesh.position, rounded])
-    e0, e1, e2 = inverse.reshape(3, -1) + len(mesh.position)
+    e0, e1, e2 = np.asarray(inverse).reshape(3, -1) + len(mesh.position)
     corners = [(f[:, 0], e0, e2), (e0, f[:, 1], e1), (e2, e1, f[:, 2]), (e0, e1, e2)]
     faces = np.concatenate([np.stack(c, axis=1) for c in corners])
     return Mesh(faces.astype(np.int32), channels)
@@ -92,13 +92,13 @@ def cut(mesh: Mesh, field: Array) -> Mesh:
         return np.arange(total - len(i), total)
 
     for k in range(3):
-        i, j, l = k, (k + 1) % 3, (k + 2) % 3
-        f = mesh.faces[(count == 1) & inside[:, i]]
-        p, q = crossing(f[:, i], f[:, j]), crossing(f[:, i], f[:, l])
-        faces.append(np.stack([f[:, i], p, q], axis=1))
-        f = mesh.faces[(count == 2) & ~inside[:, i]]
-        p, q = crossing(f[:, i], f[:, j]), crossing(f[:, i], f[:, l])
-        faces += [np.stack([p, f[:, j], f[:, l]], axis=1), np.stack([p, f[:, l], q], axis=1)]
+        a, b, c = k, (k + 1) % 3, (k + 2) % 3
+        f = mesh.faces[(count == 1) & inside[:, a]]
+        p, q = crossing(f[:, a], f[:, b]), crossing(f[:, a], f[:, c])
+        faces.append(np.stack([f[:, a], p, q], axis=1))
+        f = mesh.faces[(count == 2) & ~inside[:, a]]
+        p, q = crossing(f[:, a], f[:, b]), crossing(f[:, a], f[:, c])
+        faces += [np.stack([p, f[:, b], f[:, c]], axis=1), np.stack([p, f[:, c], q], axis=1)]
     i, j = (np.concatenate(part) for part in zip(*ends, strict=True))
     t = (s[i] / (s[i] - s[j])).astype(np.float32)[:, None]
     channels = {k: np.concatenate([v, v[i] * (1 - t) + v[j] * t]) for k, v in mesh.channels.items()}
@@ -108,7 +108,7 @@ def cut(mesh: Mesh, field: Array) -> Mesh:
 def clustered(mesh: Mesh, cell: float, label: Array) -> Mesh:
     """Vertices of one `label` [V] int in one cubic cell of side `cell` metres become their mean.
 
-    Coarse enough for its pixels, a mesh skins and rasterises several times faster. `cell` <= 0 changes nothing.
+    A mesh as coarse as its pixels allow skins and rasterises faster. `cell` <= 0 changes nothing.
     """
     if cell <= 0:
         return mesh

@@ -18,6 +18,7 @@ from .shading import Surface, shade
 CREASE = 0.037  # metres: the radius within which nearer surfaces darken a point
 CREASE_DEPTH = 0.10  # metres behind its surroundings at which a point is darkest
 NOISE = 1.6 / 255  # the sensor's standard deviation
+REACH = FLOOR_WIDTH / 2 - 0.04  # metres from a person at which its shadow is looked for
 NOISE_SPARE = 140  # the noise tile is this much larger than a frame, for random offsets
 
 
@@ -58,7 +59,7 @@ def _noise(size: int) -> Array:
 
 @dataclass(frozen=True)
 class Window:
-    """The part of a frame that holds the person: left, top, width, height in pixels, `samples`^2 fragments a pixel."""
+    """The part of a frame that holds the person, in pixels, with samples x samples fragments in each."""
 
     left: int
     top: int
@@ -67,23 +68,22 @@ class Window:
     samples: int
 
     @classmethod
-    def around(cls, pixels: Array, size: int, samples: int) -> "Window":
-        """Around projected points [V, 2], clipped to the frame; at least 1 x 1."""
-        low = np.clip(np.floor(pixels.min(axis=0)).astype(int) - 1, 0, size - 1)
-        high = np.clip(np.ceil(pixels.max(axis=0)).astype(int) + 1, low + 1, size)
-        return cls(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]), samples)
+    def around(cls, u: Array, v: Array, size: int, samples: int) -> "Window":
+        """Around pixel coordinates u, v [n], clipped to the frame; at least 1 x 1."""
+        left, top = (int(np.clip(np.floor(x.min()) - 1, 0, size - 1)) for x in (u, v))
+        right, bottom = (int(np.clip(np.ceil(x.max()) + 1, 1, size)) for x in (u, v))
+        return cls(left, top, max(right - left, 1), max(bottom - top, 1), samples)
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of fragments."""
         return self.height * self.samples, self.width * self.samples
 
-    def fragments(self, projected: Array, faces: Array) -> Fragments:
-        """Fragments of points [V, 3] = (u, v, depth) in frame pixels."""
-        local = projected - [self.left, self.top, 0]
-        local[:, :2] *= self.samples
+    def fragments(self, u: Array, v: Array, depth: Array, faces: Array) -> Fragments:
+        """Fragments of vertices at u, v [V] frame pixels and depth [V] metres."""
         rows, columns = self.shape
-        return rasterise(local.astype(np.float32), faces, columns, rows)
+        n = self.samples
+        return rasterise((u - self.left) * n, (v - self.top) * n, depth, faces, columns, rows)
 
     def mean(self, values: Array) -> Array:
         """Fragment values [rows, columns, ...] averaged to pixels."""
@@ -148,7 +148,8 @@ def _together(surfaces: list[Surface]) -> Surface:
 def _backdrop(stage: Stage, shadow: FloorShadow) -> Array:
     """The plate [H, W, 3] with the person's shadow on its floor."""
     image = stage.plate.copy()
-    near = np.nonzero((np.abs(stage.floor_at - shadow.centre) < FLOOR_WIDTH / 2 - 0.03).all(axis=1))[0]
+    dx, dy = np.abs(stage.floor_at - shadow.centre).T
+    near = np.nonzero((dx < REACH) & (dy < REACH))[0]
     darker = shadow.at(stage.floor_at[near]) * stage.floor_share[near]
     image.reshape(-1, 3)[stage.floor_pixel[near]] *= (1 - darker)[:, None]
     return image
@@ -185,8 +186,8 @@ def pictures(
     size = cameras[0].view.size
     for stage in cameras:
         projected = stage.view.project(scene.position)
-        windows.append(Window.around(projected[:, :2], size, samples))
-        seen.append(windows[-1].fragments(projected, scene.faces))
+        windows.append(Window.around(*projected[:2], size, samples))
+        seen.append(windows[-1].fragments(*projected, scene.faces))
         surfaces.append(_surface(scene, stage.view, windows[-1], seen[-1]))
     colours = shade(scene.figure, _together(surfaces), shadow_map(scene))
     shadow = floor_shadow(scene)

@@ -78,7 +78,7 @@ def render(view: View) -> Plate:
             rays = view.rays(u, v).reshape(-1, 3).astype(np.float32)
             hits = trace(view.centre.astype(np.float32), rays)
             light = _direct(hits, rng) + _ambient(hits) + glow(hits)[:, None]
-            image[rows] += (paint(hits) * light).reshape(u.shape + (3,)) / len(SAMPLES)
+            image[rows] += (paint(hits) * light).reshape(*u.shape, 3) / len(SAMPLES)
             floor[rows] += (hits.surface == FLOOR).reshape(u.shape) / np.float32(len(SAMPLES))
     return Plate((tone(image) * 255 + 0.5).astype(np.uint8), floor)
 

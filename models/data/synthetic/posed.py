@@ -18,7 +18,7 @@ CHEST_HEIGHT = 0.9  # metres: lamps are judged as seen from there
 MAP_SIDE, MAP_WIDTH = 160, 2.6  # the shadow map's pixels and metres
 MAP_DEPTH = 10.0  # metres added to keep depths positive
 BIAS = 0.028  # metres: closer surfaces do not shade each other
-FLOOR_SIDE, FLOOR_WIDTH = 128, 3.2
+FLOOR_SIDE, FLOOR_WIDTH = 96, 3.2
 LOW = 0.35  # metres: what is lower makes the contact shadow
 AMBIENT = 0.42
 
@@ -60,7 +60,7 @@ def posed(figure: Figure, rotations: Array, heads: Array, seat: Seat | None) -> 
 
 @dataclass(frozen=True)
 class ShadowMap:
-    """Distances [side, side] from the first lamp, seen in parallel; `axes` [3, 3] turns the world into its view."""
+    """Distances [side, side] from the first lamp, seen in parallel; axes [3, 3]: world to its view."""
 
     axes: Array
     origin: Array
@@ -85,10 +85,10 @@ def shadow_map(scene: Posed) -> ShadowMap:
     x = np.cross(direction, [0, 1.0, 0])
     x /= np.linalg.norm(x)
     axes = np.stack([x, np.cross(direction, x), -direction]).astype(np.float32)
-    local = (scene.position - middle) @ axes.T
-    place = local * np.float32(MAP_SIDE / MAP_WIDTH) + np.float32(MAP_SIDE / 2)
-    place[:, 2] = local[:, 2] + MAP_DEPTH
-    seen = rasterise(place, scene.faces, MAP_SIDE, MAP_SIDE, cull=False)
+    across, along, away = axes @ np.ascontiguousarray((scene.position - middle).T)
+    scale, half = np.float32(MAP_SIDE / MAP_WIDTH), np.float32(MAP_SIDE / 2)
+    u, v = across * scale + half, along * scale + half
+    seen = rasterise(u, v, away + np.float32(MAP_DEPTH), scene.faces, MAP_SIDE, MAP_SIDE, cull=False)
     depth = np.full(MAP_SIDE * MAP_SIDE, 99.0, np.float32)
     depth[seen.pixel] = 1 / seen.inverse_depth - MAP_DEPTH
     return ShadowMap(axes, middle, depth.reshape(MAP_SIDE, MAP_SIDE))
@@ -116,10 +116,15 @@ class FloorShadow:
 def _density(points: Array, centre: Array) -> Array:
     """How many points [n, 2] fall into each cell of the floor grid."""
     cell = np.floor((points - centre) * (FLOOR_SIDE / FLOOR_WIDTH) + FLOOR_SIDE / 2).astype(np.int32)
-    inside = ((cell >= 0) & (cell < FLOOR_SIDE)).all(axis=1)
-    flat = cell[inside, 1] * FLOOR_SIDE + cell[inside, 0]
-    count = np.bincount(flat, minlength=FLOOR_SIDE**2)
+    x, y = cell.T
+    inside = (x >= 0) & (x < FLOOR_SIDE) & (y >= 0) & (y < FLOOR_SIDE)
+    count = np.bincount((y * FLOOR_SIDE + x)[inside], minlength=FLOOR_SIDE**2)
     return count.reshape(FLOOR_SIDE, FLOOR_SIDE).astype(np.float32)
+
+
+def _soft(grid: Array, metres: float) -> Array:
+    """The floor grid blurred by a standard deviation in metres."""
+    return np.asarray(gaussian_filter(grid, metres * FLOOR_SIDE / FLOOR_WIDTH, truncate=3))
 
 
 def floor_shadow(scene: Posed) -> FloorShadow:
@@ -128,13 +133,13 @@ def floor_shadow(scene: Posed) -> FloorShadow:
     centre = scene.middle[:2]
     shade = np.zeros((FLOOR_SIDE, FLOOR_SIDE), np.float32)
     total = AMBIENT
-    for lamp, blur in zip(LAMPS, (2.0, 2.4), strict=True):
+    for lamp, blur in zip(LAMPS, (0.05, 0.06), strict=True):
         direction, light = reaching(lamp, scene.middle)
         dropped = v[:, :2] - (direction[:2] / direction[2]).astype(np.float32) * v[:, 2:]
-        solid = 1 - np.exp(-1.2 * gaussian_filter(_density(dropped, centre), 1.2, truncate=3))
-        shade += gaussian_filter(solid, blur, truncate=3) * light.mean()
+        solid = 1 - np.exp(-0.68 * _soft(_density(dropped, centre), 0.03))
+        shade += _soft(solid, blur) * light.mean()
         total += 0.9 * float(light.mean())
-    contact = 1 - np.exp(-0.5 * _density(v[v[:, 2] < LOW, :2], centre))
-    contact = np.clip(1.6 * gaussian_filter(contact, 2.5, truncate=3), 0, 1)
+    contact = 1 - np.exp(-0.28 * _density(v[v[:, 2] < LOW, :2], centre))
+    contact = np.clip(1.6 * _soft(contact, 0.0625), 0, 1)
     left = np.clip(1 - 1.25 * shade / total, 0.15, 1) * (1 - 0.5 * contact)
     return FloorShadow(centre, (1 - left ** (1 / GAMMA)).astype(np.float32))

@@ -6,13 +6,16 @@ import numpy as np
 
 from .arrays import Array
 
-EDGE = -1e-4  # barycentric slack: pixels on an edge shared by two triangles never fall between them
+SLACK = np.float32(1e-4)  # barycentric: pixels on an edge shared by two triangles never fall between them
 SMALLEST = 1e-9  # twice the area, square pixels
 
 
 @dataclass(frozen=True)
 class Fragments:
-    """One per covered pixel, in pixel order: pixel (row * width + column), face, barycentric [n, 3], inverse depth."""
+    """One per covered pixel, in pixel order: pixel [n] = row * width + column, face, inverse_depth [n].
+
+    barycentric [n, 3] is perspective-correct.
+    """
 
     pixel: Array
     face: Array
@@ -29,51 +32,59 @@ class Fragments:
         return np.asarray(total)
 
 
-def rasterise(points: Array, faces: Array, width: int, height: int, *, cull: bool = True) -> Fragments:
-    """Fragments of triangles `faces` [F, 3] over points [V, 3] float32 = (u, v, depth > 0), pixels from the edges.
-
-    A pixel belongs to the triangle that covers its centre with the smallest depth. With `cull`, triangles seen from
-    behind (clockwise on an image whose v points down) are left out.
-    """
-    a, b, c = (points[faces[:, k]] for k in range(3))
-    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (c[:, 0] - a[:, 0]) * (b[:, 1] - a[:, 1])
-    low = np.ceil(np.minimum(np.minimum(a, b), c)[:, :2] - 0.5)
-    high = np.floor(np.maximum(np.maximum(a, b), c)[:, :2] - 0.5)
-    low = np.maximum(low, 0).astype(np.int32)
-    high = np.minimum(high, [width - 1, height - 1]).astype(np.int32)
-    extent = high - low + 1
-    facing = area < -SMALLEST if cull else np.abs(area) > SMALLEST
-    kept = np.nonzero(facing & (extent[:, 0] > 0) & (extent[:, 1] > 0))[0]
-    a, b, c, low, extent = a[kept], b[kept], c[kept], low[kept], extent[kept]
-    scale = 1 / area[kept]
-    counts = extent[:, 0] * extent[:, 1]
-    triangle = np.repeat(np.arange(len(kept), dtype=np.int32), counts)
-    offset = np.arange(len(triangle), dtype=np.int32) - np.repeat(np.cumsum(counts) - counts, counts).astype(
-        np.int32
-    )
-    row, column = np.divmod(offset, extent[triangle, 0])
-    x, y = low[triangle, 0] + column, low[triangle, 1] + row
-    # Edge functions relative to the triangle's own corner keep float32 exact enough at any image size.
-    edges = np.stack(
-        [(b[:, 1] - c[:, 1]), (c[:, 0] - b[:, 0]), (c[:, 1] - a[:, 1]), (a[:, 0] - c[:, 0])], axis=1
-    )
-    edges = np.concatenate([edges * scale[:, None], c[:, :2]], axis=1)[triangle]
+def _spans(a: Array, b: Array, c: Array, limit: int) -> tuple[Array, Array]:
+    """First pixel and number of pixels with centres between the least and greatest of three coordinates."""
     half = np.float32(0.5)
-    dx = x.astype(np.float32) + half - edges[:, 4]
-    dy = y.astype(np.float32) + half - edges[:, 5]
-    l0 = edges[:, 0] * dx + edges[:, 1] * dy
-    l1 = edges[:, 2] * dx + edges[:, 3] * dy
-    inside = np.nonzero((l0 >= EDGE) & (l1 >= EDGE) & (l0 + l1 <= 1 - EDGE))[0]
-    triangle, l0, l1 = triangle[inside], l0[inside], l1[inside]
+    first = np.maximum(np.ceil(np.minimum(np.minimum(a, b), c) - half), 0)
+    last = np.minimum(np.floor(np.maximum(np.maximum(a, b), c) - half), limit - 1)
+    return first.astype(np.int32), np.maximum(last - first + 1, 0).astype(np.int32)
+
+
+def _expanded(counts: Array) -> tuple[Array, Array]:
+    """For each unit of counts [m]: which entry it belongs to, and its number within the entry."""
+    owner = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+    starts = np.cumsum(counts) - counts
+    return owner, np.arange(len(owner), dtype=np.int32) - starts.astype(np.int32)[owner]
+
+
+def rasterise(
+    u: Array, v: Array, depth: Array, faces: Array, width: int, height: int, *, cull: bool = True
+) -> Fragments:
+    """Fragments of triangles faces [F, 3] over vertices at u, v [V] float32 pixels from the edges, depth > 0.
+
+    A pixel belongs to the triangle that covers its centre with the smallest depth. With `cull`, triangles
+    seen from behind (clockwise on an image whose v points down) are left out.
+    """
+    fa, fb, fc = (np.ascontiguousarray(faces[:, k]) for k in range(3))
+    ua, va, ub, vb, uc, vc = u[fa], v[fa], u[fb], v[fb], u[fc], v[fc]
+    area = (ub - ua) * (vc - va) - (uc - ua) * (vb - va)
+    kept = np.nonzero(area < -SMALLEST if cull else np.abs(area) > SMALLEST)[0]
+    ua, va, ub, vb, uc, vc = (x[kept] for x in (ua, va, ub, vb, uc, vc))
+    left, columns = _spans(ua, ub, uc, width)
+    top, rows = _spans(va, vb, vc, height)
+    hit = np.nonzero(columns * rows)[0]
+    kept, left, top, columns = kept[hit], left[hit], top[hit], columns[hit]
+    ua, va, ub, vb, uc, vc = (x[hit] for x in (ua, va, ub, vb, uc, vc))
+    scale = 1 / area[kept]
+    triangle, number = _expanded(columns * rows[hit])
+    row, column = np.divmod(number, columns[triangle])
+    x, y = left[triangle] + column, top[triangle] + row
+    # Edge functions relative to the triangle's own corner keep float32 exact enough at any image size.
+    half = np.float32(0.5)
+    dx = x.astype(np.float32) + half - uc[triangle]
+    dy = y.astype(np.float32) + half - vc[triangle]
+    l0 = ((vb - vc) * scale)[triangle] * dx + ((uc - ub) * scale)[triangle] * dy
+    l1 = ((vc - va) * scale)[triangle] * dx + ((ua - uc) * scale)[triangle] * dy
+    inside = np.nonzero((l0 >= -SLACK) & (l1 >= -SLACK) & (l0 + l1 <= 1 + SLACK))[0]
+    l0, l1, face = l0[inside], l1[inside], kept[triangle[inside]]
     pixel = y[inside] * width + x[inside]
-    w0, w1 = l0 / a[triangle, 2], l1 / b[triangle, 2]
-    w2 = (1 - l0 - l1) / c[triangle, 2]
+    w0, w1, w2 = l0 / depth[fa[face]], l1 / depth[fb[face]], (1 - l0 - l1) / depth[fc[face]]
     inverse = w0 + w1 + w2
-    nearest = np.zeros(width * height, np.float32)
+    nearest = np.zeros(width * height, inverse.dtype)
     np.maximum.at(nearest, pixel, inverse)
     best = np.nonzero(inverse == nearest[pixel])[0]
     owner = np.full(width * height, -1, np.int64)
     owner[pixel[best]] = best
     won = owner[owner >= 0]
     barycentric = np.stack([w0[won], w1[won], w2[won]], axis=1) / inverse[won, None]
-    return Fragments(pixel[won], kept[triangle[won]], barycentric, inverse[won])
+    return Fragments(pixel[won], face[won], barycentric, inverse[won])

@@ -37,7 +37,7 @@ HIGH = np.array([b[1] for b in FURNITURE], np.float32)
 
 @dataclass(frozen=True)
 class Hits:
-    """Where n rays end: point, normal [n, 3] float32, surface [n] (a wall's number, or FIRST_BOX + furniture)."""
+    """Where n rays end: point, normal [n, 3] float32, surface [n] (a wall, or FIRST_BOX + furniture)."""
 
     point: Array
     normal: Array
@@ -82,4 +82,4 @@ def shadowed(points: Array, towards: Array) -> Array:
 def distance_to_furniture(points: Array) -> Array:
     """Distances [n, 12] metres from points [n, 3] to each piece."""
     gap = np.maximum(np.maximum(LOW - points[:, None], points[:, None] - HIGH), 0)
-    return np.sqrt((gap**2).sum(axis=-1))
+    return np.asarray(np.sqrt((gap**2).sum(axis=-1)))

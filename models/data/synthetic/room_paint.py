@@ -1,4 +1,4 @@
-"""Colours of the room: parquet and a rug, painted walls with doors, windows, curtains and pictures, furniture."""
+"""Colours of the room: parquet and a rug, walls with doors, windows, curtains and pictures, furniture."""
 
 from collections.abc import Callable, Mapping
 

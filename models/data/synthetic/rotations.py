@@ -1,4 +1,4 @@
-"""Rotation matrices [..., 3, 3] over time: about axes, shortest arcs, blends, and two-bone inverse kinematics."""
+"""Rotation matrices [..., 3, 3]: about axes, shortest arcs, blends, and two-bone inverse kinematics."""
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -58,10 +58,10 @@ def _frame(direction: Array, normal: Array) -> Array:
 def two_bones(
     origin: Array, target: Array, pole: Array, rest_upper: Array, rest_lower: Array, rest_pole: Array
 ) -> tuple[Array, Array]:
-    """Global rotations [T, 3, 3] of two bones from `origin` [T, 3] that bring the second one's end to `target` [T, 3].
+    """Global rotations [T, 3, 3] of two bones from origin [T, 3] whose second one ends at target [T, 3].
 
-    The middle joint bends towards `pole` [T, 3]. rest_upper, rest_lower [3]: the bones at rest, whose middle joint
-    bends towards rest_pole [3]. A target out of reach is approached along its direction. All bones keep their length.
+    The middle joint bends towards pole [T, 3]. rest_upper, rest_lower [3]: the bones at rest, whose middle
+    joint bends towards rest_pole [3]. A target out of reach is approached along its direction.
     """
     upper, lower = float(np.linalg.norm(rest_upper)), float(np.linalg.norm(rest_lower))
     away = target - origin

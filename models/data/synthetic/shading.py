@@ -19,9 +19,9 @@ BOUNCE = np.array([0.09, 0.06, 0.05], np.float32)  # warm light from the floor
 
 @dataclass(frozen=True)
 class Surface:
-    """n fragments: normal, point, attributes = (rest, arm, edge), material, towards (unit, to the camera), open [n]
+    """n fragments: normal, point [n, 3], attributes [n, 5] = (rest, arm, edge), material [n].
 
-    `open` in [0, 1] is how little the surroundings hide (1: nothing).
+    towards [n, 3]: unit vectors to the camera; open [n] in [0, 1]: 1 where nothing near hides the light.
     """
 
     normal: Array
@@ -49,7 +49,7 @@ def albedo(figure: Figure, attributes: Array, material: Array) -> tuple[Array, A
             case Material.EYE:
                 colour[here] = skin_paint.eye(body, head, r)
             case Material.HAIR:
-                colour[here] = skin_paint.hair(body, head, r)
+                colour[here] = skin_paint.hair(body, head, r, e)
             case Material.TOP:
                 colour[here] = cloth_paint.top(body, outfit, r, a, e)
             case Material.TROUSERS | Material.SKIRT:

@@ -17,7 +17,7 @@ FINGER_CURL = 22.0  # degrees at each finger bone: a relaxed hand
 
 @dataclass(frozen=True)
 class Parts:
-    """Global rotations [T, 3, 3] from the rest pose and the root's position [T, 3] metres; limbs by side L, R."""
+    """Global rotations [T, 3, 3] from rest and the root's position [T, 3] metres; limbs by side L, R."""
 
     position: Array
     root: Array
@@ -33,8 +33,8 @@ class Parts:
 def hanging(body: Body, side: str) -> tuple[Array, Array]:
     """Rotations [3, 3] of upper arm and forearm that let the rest pose's raised arm hang."""
     shoulder, elbow, wrist = (body.head(f"{b}.{side}") for b in ("upperarm01", "lowerarm01", "wrist"))
-    upper = shortest(elbow - shoulder, DOWN + [0.10 * OUT[side], 0, 0])
-    lower = shortest(upper @ (wrist - elbow), DOWN + [0.06 * OUT[side], -0.08, 0]) @ upper
+    upper = shortest(elbow - shoulder, DOWN + np.array([0.10 * OUT[side], 0, 0]))
+    lower = shortest(upper @ (wrist - elbow), DOWN + np.array([0.06 * OUT[side], -0.08, 0])) @ upper
     return upper, lower
 
 

@@ -20,7 +20,7 @@ def _over(colour: Array, layer: Array, share: Array) -> Array:
 
 
 def skin(body: Body, head: Head, rest: Array, arm: Array) -> Array:
-    """Albedo [n, 3] for rest positions [n, 3] and arm coordinates [n]: flush, eye sockets, lips, brows, beard."""
+    """Albedo [n, 3] at rest positions [n, 3], arm coordinates [n]: flush, eye sockets, lips, brows, beard."""
     r = rest - body.eyes
     across, depth, up = np.abs(r[:, 0]), r[:, 1], r[:, 2]
     front = depth < 0.03
@@ -55,9 +55,15 @@ def eye(body: Body, head: Head, rest: Array) -> Array:
     return colour
 
 
-def hair(body: Body, head: Head, rest: Array) -> Array:
-    """Albedo [n, 3] with strands that run down from the crown."""
+def hair(body: Body, head: Head, rest: Array, edge: Array) -> Array:
+    """Albedo [n, 3] with strands that run down from the crown and thin out to skin at the hairline.
+
+    edge [n]: metres from the hairline.
+    """
     r = rest - body.eyes - np.array([0, 0.06, 0.04], np.float32)
     around = np.arctan2(r[:, 0], r[:, 1])
-    strands = grain(np.stack([around * 0.35, rest[:, 2] * 0.12, rest[:, 1] * 0.1], axis=1), 9, seed=2)
-    return np.asarray(linear(head.hair) * np.clip(1 + 0.38 * strands, 0.3, 2.2)[:, None])
+    strands = grain(np.stack([around * 0.45, rest[:, 2] * 0.12, rest[:, 1] * 0.1], axis=1), 9, seed=2)
+    off_crown = smoothstep(np.hypot(r[:, 0], r[:, 1]), 0.0, 0.07)
+    fine = grain(rest, 30, seed=9)
+    colour = linear(head.hair) * np.clip(1 + (0.24 * strands + 0.10 * fine) * off_crown, 0.35, 2)[:, None]
+    return _over(linear(head.skin) * 0.9, colour, smoothstep(edge + 0.003 * strands, -0.002, 0.009))

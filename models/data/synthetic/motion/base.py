@@ -57,20 +57,29 @@ def ankle_height(c: Choreography, side: str) -> float:
     return float(c.body.head(f"foot.{side}")[2]) + SOLE
 
 
-def sunk(c: Choreography, position: Array, root: Array, ankles: Mapping[str, Array]) -> Array:
-    """`position` [T, 3], lowered where a leg would otherwise have to be longer than it is."""
+def sunk(
+    c: Choreography,
+    position: Array,
+    root: Array,
+    ankles: Mapping[str, Array],
+    bearing: Mapping[str, Array] | None = None,
+) -> Array:
+    """`position` [T, 3], lowered where a leg would otherwise have to be longer than it is.
+
+    bearing: by side, the share [T] in which the foot bears weight; otherwise its leg may fall short.
+    None: always.
+    """
     drop = np.zeros(c.steps)
     for side in SIDES:
         hip = hip_joint(c, side, position, root)
-        bones = (
-            c.offset(f"upperleg01.{side}", f"lowerleg01.{side}"),
-            c.offset(f"lowerleg01.{side}", f"foot.{side}"),
-        )
-        length = STRETCH * sum(float(np.linalg.norm(b)) for b in bones)
+        thigh = c.offset(f"upperleg01.{side}", f"lowerleg01.{side}")
+        shank = c.offset(f"lowerleg01.{side}", f"foot.{side}")
+        length = STRETCH * float(np.linalg.norm(thigh) + np.linalg.norm(shank))
         flat = (hip - ankles[side])[:, :2]
         highest = ankles[side][:, 2] + np.sqrt(np.maximum(length**2 - dot(flat, flat), 0))
-        drop = np.maximum(drop, hip[:, 2] - highest)
-    return position - np.stack([0 * drop, 0 * drop, drop], axis=-1)
+        too_high = np.maximum(hip[:, 2] - highest, 0)
+        drop = np.maximum(drop, too_high if bearing is None else too_high * bearing[side])
+    return np.asarray(position - drop[:, None] * np.array([0, 0, 1]))
 
 
 def with_arms(c: Choreography, base: Base, left: Arm, right: Arm) -> Motion:

@@ -75,7 +75,8 @@ class Choreography:
     ) -> tuple[Array, Array]:
         """Upper arm and forearm [T, 3, 3] by angles in degrees from hanging, relative to chest [T, 3, 3].
 
-        flex: forward; spread: sideways; twist: about the upper arm, positive outwards; elbow: bend; roll: of the forearm.
+        flex: forward; spread: sideways; twist: about the upper arm, positive outwards; elbow: bend;
+        roll: of the forearm.
         """
         one, out = np.ones(self.steps), -OUT[side]
         upper = chest @ turn_y(out * spread * one) @ turn_x(-flex * one) @ turn_z(out * twist * one)

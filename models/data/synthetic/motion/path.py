@@ -43,9 +43,5 @@ def drawn_path(c: Choreography) -> Path:
     xy = xy @ turn.T + [c.pick(-0.2, 0.2), c.pick(-0.2, 0.2)]
     step = np.diff(xy, axis=0)
     distance = np.r_[0, np.cumsum(np.hypot(step[:, 0], step[:, 1]))]
-    heading = np.unwrap(np.arctan2(step[:, 1], step[:, 0]))
-    middle = (distance[1:] + distance[:-1]) / 2
-    closing = heading[0] + 2 * np.pi * np.round((heading[-1] - heading[0]) / (2 * np.pi))
-    ends = ((heading[0] + heading[-1] - (closing - heading[0])) / 2, (heading[-1] + closing) / 2)
-    at_points = np.interp(distance, np.r_[0, middle, distance[-1]], np.r_[ends[0], heading, ends[1]])
-    return Path(distance, xy, at_points)
+    tangent = np.concatenate([step, step[:1]]) + np.concatenate([step[-1:], step])
+    return Path(distance, xy, np.unwrap(np.arctan2(tangent[:, 1], tangent[:, 0])))

@@ -131,7 +131,7 @@ def seated(c: Choreography, lean: float | None = None) -> Base:
     back = float(c.body.head("root")[1])
     hip = np.stack([c.drift(0.006), back + c.drift(0.006), np.full(c.steps, height + SEAT_TO_HIP)], axis=-1)
     seat = place.to_world(np.array([0, float(c.body.head("upperleg01.L")[1]) + 0.03, 0]))
-    pelvis = hip + [0, 0, _root_over_hip(c)]
+    pelvis = hip + np.array([0, 0, _root_over_hip(c)])
     stool = Seat(float(seat[0]), float(seat[1]), height)
     return planted(c, place, feet, trunk, pelvis, knees_apart=c.pick(0.05, 0.5), seat=stool)
 

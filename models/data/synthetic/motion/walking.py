@@ -1,4 +1,4 @@
-"""A gait without skating: each stance foot is planted, rolls from heel to toe and swings to its next place."""
+"""A gait without skating: a stance foot is planted, rolls from heel to toe, then swings to its next place."""
 
 from dataclasses import dataclass
 
@@ -58,8 +58,8 @@ def _push_off(r: Array) -> Array:
     return TOE_OFF * smoothstep(r, 0.05, 0.68) ** 1.3
 
 
-def _foot(c: Choreography, gait: Gait, side: str) -> tuple[Array, Array]:
-    """Ankle positions [T, 3] and foot rotations [T, 3, 3] of one side."""
+def _foot(c: Choreography, gait: Gait, side: str) -> tuple[Array, Array, Array]:
+    """Ankle positions [T, 3], foot rotations [T, 3, 3] and the share [T] in which the foot bears weight."""
     landing = np.floor((gait.walked / gait.step - OFFSET[side] - LANDS) / 2) * 2 + OFFSET[side]
     r = gait.walked / gait.step - landing
     w = np.clip((r - LEAVES) / SWING, 0, 1)
@@ -84,14 +84,18 @@ def _foot(c: Choreography, gait: Gait, side: str) -> tuple[Array, Array]:
     flight[:, 2] += 0.045 * np.sin(np.pi * w) ** 1.5
     ankle = np.where(on_floor[:, None], standing, flight)
     yaw = np.where(on_floor, heading, heading + (next_heading - heading) * share) + OUT[side] * TOE_OUT
-    return ankle, _facing(yaw) @ turn_x(pitch)
+    return (
+        ankle,
+        _facing(yaw) @ turn_x(pitch),
+        smoothstep(r, LANDS, -0.25) * (1 - smoothstep(r, 0.25, LEAVES)),
+    )
 
 
 def drawn_gait(c: Choreography, slow: float = 0.7, fast: float = 1.4) -> Gait:
     """A walk of random speed (metres a second), path and starting point."""
     leg = float(c.offset("foot.L", "upperleg01.L")[2])
     speed = c.pick(slow, fast)
-    step = (0.34 + 0.30 * speed * leg / 0.85) * c.pick(0.94, 1.06)
+    step = (0.34 + 0.30 * speed) * leg / 0.85 * c.pick(0.94, 1.06)
     path = drawn_path(c)
     start = c.pick(0, path.length)
     walked = start + speed * c.time * (1 + 0.04 * np.sin(2 * np.pi * 0.21 * c.time + c.pick(0, 6.28)))
@@ -104,8 +108,8 @@ def walking(c: Choreography, gait: Gait, look: float = 0.0) -> Base:
     xy, heading = gait.path.at(gait.walked)
     facing = _facing(heading)
     sway = 0.022 * np.sin(phase)
-    height = c.body.head("root")[2] - 0.028 - 0.105 * (gait.step - 0.6)
-    up = height - 0.019 * vigour * np.cos(2 * phase)
+    height = c.body.head("root")[2] - 0.016 - 0.085 * (gait.step - 0.6)
+    up = height - 0.020 * vigour * np.cos(2 * phase)
     position = np.concatenate([xy + sway[:, None] * _left(heading), up[:, None]], axis=1)
     root = (
         facing
@@ -118,10 +122,11 @@ def walking(c: Choreography, gait: Gait, look: float = 0.0) -> Base:
     chest = chest @ turn_x(stoop + c.drift(1.5))
     head = facing @ turn_z(look + c.drift(13, 0.12)) @ turn_x(c.drift(4, 0.2) + c.pick(-3, 9))
     feet = {side: _foot(c, gait, side) for side in SIDES}
-    position = sunk(c, position, root, {side: feet[side][0] for side in SIDES})
+    bearing = {side: feet[side][2] for side in SIDES}
+    position = sunk(c, position, root, {side: feet[side][0] for side in SIDES}, bearing)
     thigh, shank, foot = {}, {}, {}
     for side in SIDES:
-        ankle, foot[side] = feet[side]
+        ankle, foot[side], _ = feet[side]
         pole = foot[side] @ np.array([0, -1.0, 0])
         pole[:, 2] = 0.15
         thigh[side], shank[side] = c.leg(side, hip_joint(c, side, position, root), ankle, pole)
