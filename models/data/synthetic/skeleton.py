@@ -28,6 +28,7 @@ class Parts:
     thigh: Mapping[str, Array]
     shank: Mapping[str, Array]
     foot: Mapping[str, Array]
+    toes: Mapping[str, Array]
 
 
 def hanging(body: Body, side: str) -> tuple[Array, Array]:
@@ -60,6 +61,7 @@ def _driven(parts: Parts) -> dict[str, Array]:
         driven[f"upperleg01.{side}"] = parts.thigh[side]
         driven[f"lowerleg01.{side}"] = parts.shank[side]
         driven[f"foot.{side}"] = parts.foot[side]
+        driven |= {f"toe{k}-1.{side}": parts.toes[side] for k in range(1, 6)}
     return driven
 
 

@@ -36,6 +36,7 @@ class Base:
     thigh: Mapping[str, Array]
     shank: Mapping[str, Array]
     foot: Mapping[str, Array]
+    toes: Mapping[str, Array]
     seat: Seat | None = None
 
 
@@ -95,5 +96,6 @@ def with_arms(c: Choreography, base: Base, left: Arm, right: Arm) -> Motion:
         thigh=base.thigh,
         shank=base.shank,
         foot=base.foot,
+        toes=base.toes,
     )
     return Motion(parts, base.seat)

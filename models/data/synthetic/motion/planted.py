@@ -98,7 +98,7 @@ def planted(
         legs[s] = c.leg(s, hip_joint(c, s, position, root), ankles[s], pole)
         foot[s] = np.tile(toes, (c.steps, 1, 1))
     thigh, shank = ({s: legs[s][k] for s in SIDES} for k in (0, 1))
-    return Base(position, root, chest, head, thigh, shank, foot, seat)
+    return Base(position, root, chest, head, thigh, shank, foot, foot, seat)
 
 
 def standing(

@@ -58,8 +58,18 @@ def _push_off(r: Array) -> Array:
     return TOE_OFF * smoothstep(r, 0.05, 0.68) ** 1.3
 
 
-def _foot(c: Choreography, gait: Gait, side: str) -> tuple[Array, Array, Array]:
-    """Ankle positions [T, 3], foot rotations [T, 3, 3] and the share [T] in which the foot bears weight."""
+@dataclass(frozen=True)
+class Step:
+    """One foot of a gait: ankle [T, 3], rotation, toes [T, 3, 3], bearing [T]: the share of weight on it."""
+
+    ankle: Array
+    rotation: Array
+    toes: Array
+    bearing: Array
+
+
+def _foot(c: Choreography, gait: Gait, side: str) -> Step:
+    """The foot of one side, planted, rolling or swinging."""
     landing = np.floor((gait.walked / gait.step - OFFSET[side] - LANDS) / 2) * 2 + OFFSET[side]
     r = gait.walked / gait.step - landing
     w = np.clip((r - LEAVES) / SWING, 0, 1)
@@ -84,11 +94,13 @@ def _foot(c: Choreography, gait: Gait, side: str) -> tuple[Array, Array, Array]:
     flight[:, 2] += 0.045 * np.sin(np.pi * w) ** 1.5
     ankle = np.where(on_floor[:, None], standing, flight)
     yaw = np.where(on_floor, heading, heading + (next_heading - heading) * share) + OUT[side] * TOE_OUT
-    return (
-        ankle,
-        _facing(yaw) @ turn_x(pitch),
-        smoothstep(r, LANDS, -0.25) * (1 - smoothstep(r, 0.25, LEAVES)),
-    )
+    level = _facing(yaw)
+    trailing = np.where(
+        on_floor, 0, smoothstep(w, 0.0, 0.5)
+    )  # toes stay on the floor until the foot leaves it
+    toes = level @ turn_x(np.minimum(pitch, 0) + np.maximum(pitch, 0) * trailing)
+    bearing = smoothstep(r, LANDS, -0.25) * (1 - smoothstep(r, 0.25, LEAVES))
+    return Step(ankle, level @ turn_x(pitch), toes, bearing)
 
 
 def drawn_gait(c: Choreography, slow: float = 0.7, fast: float = 1.4) -> Gait:
@@ -122,15 +134,15 @@ def walking(c: Choreography, gait: Gait, look: float = 0.0) -> Base:
     chest = chest @ turn_x(stoop + c.drift(1.5))
     head = facing @ turn_z(look + c.drift(13, 0.12)) @ turn_x(c.drift(4, 0.2) + c.pick(-3, 9))
     feet = {side: _foot(c, gait, side) for side in SIDES}
-    bearing = {side: feet[side][2] for side in SIDES}
-    position = sunk(c, position, root, {side: feet[side][0] for side in SIDES}, bearing)
-    thigh, shank, foot = {}, {}, {}
+    bearing = {side: feet[side].bearing for side in SIDES}
+    position = sunk(c, position, root, {side: feet[side].ankle for side in SIDES}, bearing)
+    thigh, shank, foot, toes = {}, {}, {}, {}
     for side in SIDES:
-        ankle, foot[side], _ = feet[side]
+        ankle, foot[side], toes[side] = feet[side].ankle, feet[side].rotation, feet[side].toes
         pole = foot[side] @ np.array([0, -1.0, 0])
         pole[:, 2] = 0.15
         thigh[side], shank[side] = c.leg(side, hip_joint(c, side, position, root), ankle, pole)
-    return Base(position, root, chest, head, thigh, shank, foot)
+    return Base(position, root, chest, head, thigh, shank, foot, toes)
 
 
 def swinging(gait: Gait) -> Arm:
