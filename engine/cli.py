@@ -7,10 +7,12 @@ import typer
 
 import dpa
 from dpa.engine.commands import bench as bench_commands
+from dpa.engine.commands.attack import attack
 from dpa.engine.commands.data import info
 from dpa.engine.commands.doctor import doctor
 from dpa.engine.commands.evaluate import evaluate
 from dpa.engine.commands.fit_regressor import fit_regressor
+from dpa.engine.commands.predict import predict
 from dpa.engine.commands.train import train
 from dpa.engine.commands.zoo import build, card
 from dpa.engine.readable_errors import ReadableErrors
@@ -32,7 +34,9 @@ data.command("info")(info)
 app.command("train")(train)
 app.command("fit-regressor")(fit_regressor)
 app.command("evaluate")(evaluate)
+app.command("attack")(attack)
 app.command("export")(export_engines)
+app.command("predict")(predict)
 app.command("doctor")(doctor)
 app.add_typer(zoo, name="zoo")
 zoo.command("build")(build)
