@@ -55,14 +55,15 @@ def build_engines(
 
     frames: [N, 3, H, W] in [0, 1], held out from training, for parity; calibration: the same, other
     frames, for INT8's ranges; source: the network as it was named. parity.json keeps every figure,
-    those of rejected engines included. Whatever raises leaves `out` as it was.
+    those of rejected engines included. A precision that a graph does not have is left out. Whatever
+    raises leaves `out` as it was.
     """
     shipped: list[EngineEntry] = []
     rejected: list[EngineEntry] = []
     with replacing_folder(out) as work:
         for name in graphs:
             graph = build_graph(network, name)
-            for variant in variants:
+            for variant in (one for one in variants if one.takes(name)):
                 if progress is not None:
                     progress(f"{name} {variant.backend} {variant.precision}")
                 path = variant.write(network, graph, work, calibration)

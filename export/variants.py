@@ -4,11 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from dpa.engine.sessions.manifest import Backend, Precision
-from dpa.export.graphs import Graph
+from dpa.export.graphs import Graph, build_graph
 from dpa.export.onnx_export import export_onnx
+from dpa.export.quantise import quantise
+from dpa.export.reduced import ReducedNetwork
 from dpa.models.errors import InputError
 from dpa.models.frameworks.base import DisentangledNetwork
 
@@ -17,6 +20,10 @@ BACKENDS: dict[str, Backend] = {"onnx": "onnxruntime", "openvino": "openvino", "
 
 Writer = Callable[[DisentangledNetwork, Graph, Path, Tensor], Path]
 """(network, graph, folder, calibration frames) → the file written, named GRAPH.KIND.onnx."""
+
+
+FP32_ONLY = frozenset({"regress"})
+"""Graphs that exist in fp32 alone."""
 
 
 class UnsupportedVariant(InputError):
@@ -31,6 +38,10 @@ class Variant:
     precision: Precision
     write: Writer
 
+    def takes(self, graph: str) -> bool:
+        """Whether it would differ from fp32: φ alone has no convolution and stays fp32 (ReducedNetwork)."""
+        return self.precision == "fp32" or graph not in FP32_ONLY
+
 
 def write_fp32(network: DisentangledNetwork, graph: Graph, folder: Path, frames: Tensor) -> Path:
     """The graph as it is; shared by every back-end that takes fp32 ONNX."""
@@ -38,7 +49,28 @@ def write_fp32(network: DisentangledNetwork, graph: Graph, folder: Path, frames:
     return path if path.exists() else export_onnx(graph, path)
 
 
-WRITERS: dict[tuple[Backend, Precision], Writer] = {("onnxruntime", "fp32"): write_fp32}
+def write_fp16(network: DisentangledNetwork, graph: Graph, folder: Path, frames: Tensor) -> Path:
+    """Convolutions in fp16, sampling and φ in fp32: for GPUs; a CPU computes it in fp32."""
+    reduced = build_graph(ReducedNetwork(network, torch.float16), graph.name)
+    return export_onnx(reduced, folder / f"{graph.name}.fp16.onnx")
+
+
+def write_int8(network: DisentangledNetwork, graph: Graph, folder: Path, frames: Tensor) -> Path:
+    """Convolutions quantised U8S8, calibrated on `frames`; shared by ONNX Runtime and OpenVINO."""
+    path = folder / f"{graph.name}.int8.onnx"
+    if path.exists():
+        return path
+    return quantise(network, graph, write_fp32(network, graph, folder, frames), path, frames)
+
+
+WRITERS: dict[tuple[Backend, Precision], Writer] = {
+    ("onnxruntime", "fp32"): write_fp32,
+    ("onnxruntime", "fp16"): write_fp16,
+    ("onnxruntime", "int8"): write_int8,
+    ("openvino", "fp32"): write_fp32,
+    ("openvino", "bf16"): write_fp32,  # the session computes in bf16, the file is the same
+    ("openvino", "int8"): write_int8,
+}
 
 
 def choose_variants(backends: list[str], precisions: list[str]) -> list[Variant]:

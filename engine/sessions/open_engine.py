@@ -2,6 +2,7 @@
 
 from dpa.engine.sessions.errors import UnknownBackend
 from dpa.engine.sessions.onnxruntime_session import OnnxRuntimeSession
+from dpa.engine.sessions.openvino_session import OpenVinoSession
 from dpa.engine.sessions.protocol import Session
 
 
@@ -15,6 +16,10 @@ def open_engine(
     """
     if backend == "onnxruntime":
         return OnnxRuntimeSession(data, device, threads)
+    if backend == "openvino":
+        return OpenVinoSession(data, precision, device, threads)
     raise UnknownBackend(
-        found=f"back-end {backend!r}", expected="onnxruntime", remedy="open the engine with one of these"
+        found=f"back-end {backend!r}",
+        expected="onnxruntime or openvino",
+        remedy="open the engine with one of these",
     )
