@@ -21,35 +21,41 @@ VIEWS = {  # name: (position, point looked at), metres
 class View:
     """A camera in metres for a square frame of `size` pixels.
 
-    centre [3] world; rotation [3, 3] world to camera (x right, y down, z forward); focal in pixels.
+    centre [3] world; rotation [3, 3] world to camera (x right, y down, z forward); focal in pixels;
+    principal (u, v) pixels from the frame's edges.
     """
 
     name: str
     centre: Array
     rotation: Array
     size: int
+    focal: float
+    principal: tuple[float, float]
 
-    @property
-    def focal(self) -> float:
-        return FOCAL * self.size
+    def cropped(self, box: Array, size: int) -> "View":
+        """What the camera sees of a square box θ = (s, s, tx, ty) of its frame, on size x size pixels."""
+        zoom = size / (float(box[0]) * self.size)
+        corner = ((float(t) - float(box[0]) + 1) / 2 * self.size for t in box[2:])
+        u, v = ((p - start) * zoom for p, start in zip(self.principal, corner, strict=True))
+        return View(self.name, self.centre, self.rotation, size, self.focal * zoom, (u, v))
 
     def project(self, points: Array) -> tuple[Array, Array, Array]:
         """World points [n, 3] metres to u, v (pixels from the frame's edges) and depth (metres), [n] each."""
         rotation, centre = self.rotation.astype(points.dtype), self.centre.astype(points.dtype)
         x, y, depth = rotation @ np.ascontiguousarray((points - centre).T)
         scale = self.focal / depth
-        return x * scale + self.size / 2, y * scale + self.size / 2, depth
+        return x * scale + self.principal[0], y * scale + self.principal[1], depth
 
     def rays(self, u: Array, v: Array) -> Array:
         """World directions [..., 3] (depth 1) through pixel coordinates u, v."""
-        half = self.size / 2
-        local = np.stack([(u - half) / self.focal, (v - half) / self.focal, np.ones_like(u)], axis=-1)
+        x, y = (u - self.principal[0]) / self.focal, (v - self.principal[1]) / self.focal
+        local = np.stack([x, y, np.ones_like(x)], axis=-1)
         return np.asarray(local @ self.rotation)
 
     def contract(self) -> Camera:
         """The same camera in the data contract's words and millimetres."""
-        f, half = self.focal, self.size / 2
-        intrinsics = np.array([[f, 0, half], [0, f, half], [0, 0, 1.0]])
+        (u, v), f = self.principal, self.focal
+        intrinsics = np.array([[f, 0, u], [0, f, v], [0, 0, 1.0]])
         translation = -self.rotation @ self.centre * 1000
         return Camera(name=self.name, intrinsics=intrinsics, rotation=self.rotation, translation=translation)
 
@@ -62,5 +68,5 @@ def views(size: int) -> tuple[View, ...]:
         forward = unit(np.array(target) - centre)
         right = unit(np.cross(forward, [0.0, 0.0, 1.0]))
         rotation = np.stack([right, np.cross(forward, right), forward])
-        made.append(View(name, centre, rotation, size))
+        made.append(View(name, centre, rotation, size, FOCAL * size, (size / 2, size / 2)))
     return tuple(made)

@@ -21,6 +21,7 @@ MARGIN = 1.15  # of the box over the person's extent
 DISTANCE = 5.0  # metres to the cameras
 COARSENESS = 0.3  # of a pixel at that distance: how far vertices may be merged
 FINEST = 0.002  # metres: no merging below
+WHOLE = np.array([1, 1, 0, 0], np.float32)  # θ of the whole frame
 BOX_STRIDE = 9  # every ninth skin vertex is enough for a box
 
 
@@ -108,20 +109,38 @@ def true_box(view: View, points: Array) -> Array:
     return np.array([scale, scale, *centre], np.float32)
 
 
+def true_boxes(moment: Take, cameras: Sequence[View]) -> Array:
+    """θ [T, C, 4] of every frame and camera."""
+    skins = [skin_points(moment, step) for step in range(len(moment.time))]
+    return np.stack([[true_box(view, skin) for view in cameras] for skin in skins])
+
+
 def film(
-    key: ClipKey, frames: int, fps: float, seed: int, cameras: Sequence[Stage], samples: int
+    key: ClipKey,
+    frames: int,
+    fps: float,
+    seed: int,
+    cameras: Sequence[Stage],
+    samples: int,
+    crop_size: int | None = None,
 ) -> ClipImages:
-    """Renders one clip with all cameras; `samples` as in pictures."""
+    """Renders one clip with all cameras; `samples` as in pictures.
+
+    With crop_size the images are the true boxes at that size, and their boxes the whole image.
+    """
     moment = take(key, frames, fps, seed)
     sensor = _generators(key, seed)[1]
     dressed = figure(key.subject, key.outfit, coarseness(cameras[0].view.size))
+    boxes = true_boxes(moment, [stage.view for stage in cameras])
     shot: list[tuple[Array, Array]] = []
-    boxes = []
     for step in range(frames):
         scene = posed(dressed, moment.rotations[step], moment.heads[step], moment.seat)
-        shot.append(pictures(scene, cameras, samples, sensor))
-        skin = skin_points(moment, step)
-        boxes.append(np.stack([true_box(stage.view, skin) for stage in cameras]))
+        seen_by = cameras
+        if crop_size is not None:
+            seen_by = [stage.cropped(box, crop_size) for stage, box in zip(cameras, boxes[step], strict=True)]
+        shot.append(pictures(scene, seen_by, samples, sensor))
+    if crop_size is not None:
+        boxes = np.broadcast_to(WHOLE, boxes.shape)
     relative = moment.joints - moment.joints[:, :1]
     poses = np.stack([relative @ stage.view.rotation.T for stage in cameras], axis=1)
     count = len(cameras)
@@ -129,7 +148,7 @@ def film(
         frames=np.concatenate([s[0] for s in shot]),
         silhouettes=np.concatenate([s[1] for s in shot]),
         poses=poses.reshape(-1, 17, 3).astype(np.float32),
-        boxes=np.concatenate(boxes),
+        boxes=boxes.reshape(-1, 4),
         camera=np.tile(np.arange(count), frames),
         frame=np.repeat(np.arange(frames), count),
         time=np.repeat(moment.time, count),

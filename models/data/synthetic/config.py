@@ -44,6 +44,8 @@ class SynthConfig(BaseModel):
     """A synthetic set: subjects x actions x clips, each `frames` long at `fps`, seen by four cameras.
 
     outfit: whose clothes everybody wears; None: their own. size: the square frames' side in pixels.
+    crop_size: None, or the side of person crops (the true boxes) to store instead of full frames; each then
+    has a plate of its own, its box is the whole image, and the cameras' intrinsics stay those of the full view.
     supersample: fragments per pixel along each axis. The same values and seed give the same bytes for any
     `workers`.
     """
@@ -59,7 +61,18 @@ class SynthConfig(BaseModel):
     seed: Annotated[int, Field(ge=0)] = 0
     workers: Annotated[int, Field(ge=1)] = Field(default_factory=available_cores)
     outfit: str | None = None
+    crop_size: Annotated[int, Field(ge=16, le=1024)] | None = None
     supersample: Annotated[int, Field(ge=1, le=8)] = 2
+
+    @property
+    def stored_size(self) -> int:
+        """Side of the stored images in pixels."""
+        return self.crop_size or self.size
+
+    @property
+    def scene_size(self) -> int:
+        """Side of the full frames that are rendered, or that crops are cut from without losing sharpness."""
+        return self.size if self.crop_size is None else max(self.size, 2 * self.crop_size)
 
     @field_validator("subjects")
     @classmethod

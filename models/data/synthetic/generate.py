@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .arrays import Array
 from .body import SUBJECTS
 from .cameras import views
-from .clip import ClipKey
+from .clip import ClipKey, take, true_boxes
 from .config import SynthConfig
 from .motion.actions import ACTIONS
 from .plates import Plate, plates
@@ -58,6 +59,20 @@ def clip_keys(config: SynthConfig) -> list[ClipKey]:
     ]
 
 
+def _stored_plates(config: SynthConfig, tasks: list[Task], made: Sequence[Plate]) -> Array:
+    """Plates [P, H, W, 3]: one a camera, or, for crops, one a sample."""
+    if config.crop_size is None:
+        return np.stack([plate.image for plate in made])
+    seen_by = views(config.scene_size)
+    crops = []
+    for task in tasks:
+        moment = take(task.key, config.frames, config.fps, config.seed)
+        for boxes in true_boxes(moment, seen_by):
+            pairs = zip(made, boxes, strict=True)
+            crops += [plate.cropped(box, config.crop_size).image for plate, box in pairs]
+    return np.stack(crops)
+
+
 def _rendered(config: SynthConfig, tasks: list[Task], made: Sequence[Plate], folder: Path) -> Iterator[int]:
     """Runs the tasks; yields the number of images of each as it ends."""
     workers = min(config.workers, len(tasks))
@@ -83,12 +98,12 @@ def generate(config: SynthConfig, out: Path, progress: Progress | None = None) -
     from dpa.models.data.store_writer import PackedStoreWriter
 
     tasks = [Task(i, key) for i, key in enumerate(clip_keys(config))]
-    made = plates(config.size)
+    made = plates(config.scene_size)
     total = len(tasks) * config.frames * len(made)
     writer = PackedStoreWriter(
         out,
-        cameras=[view.contract() for view in views(config.size)],
-        plates=np.stack([plate.image for plate in made]),
+        cameras=[view.contract() for view in views(config.stored_size)],
+        plates=_stored_plates(config, tasks, made),
         fps=config.fps,
         seed=config.seed,
         source="synthetic",

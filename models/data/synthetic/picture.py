@@ -24,13 +24,13 @@ NOISE_SPARE = 140  # the noise tile is this much larger than a frame, for random
 
 @dataclass(frozen=True)
 class Stage:
-    """One camera's fixed things: its plate as float32 [H, W, 3] in [0, 1] and the floor under its pixels.
+    """One camera's fixed things: its plate and the floor under its pixels.
 
     floor_pixel [m] flat indices of pixels that show floor, floor_at [m, 2] metres, floor_share [m].
     """
 
     view: View
-    plate: Array
+    plate: Plate
     floor_pixel: Array
     floor_at: Array
     floor_share: Array
@@ -42,7 +42,11 @@ class Stage:
         rays = view.rays(column + 0.5, row + 0.5)
         distance = -view.centre[2] / np.minimum(rays[:, 2], -1e-3)
         at = (view.centre + rays * distance[:, None])[:, :2].astype(np.float32)
-        return cls(view, plate.image.astype(np.float32) / 255, pixel, at, plate.floor.ravel()[pixel])
+        return cls(view, plate, pixel, at, plate.floor.ravel()[pixel])
+
+    def cropped(self, box: Array, size: int) -> "Stage":
+        """The camera's square box θ on size x size pixels."""
+        return Stage.of(self.view.cropped(box, size), self.plate.cropped(box, size))
 
 
 def stages(plates: Sequence[Plate]) -> tuple[Stage, ...]:
@@ -147,7 +151,7 @@ def _together(surfaces: list[Surface]) -> Surface:
 
 def _backdrop(stage: Stage, shadow: FloorShadow) -> Array:
     """The plate [H, W, 3] with the person's shadow on its floor."""
-    image = stage.plate.copy()
+    image = stage.plate.image.astype(np.float32) / 255
     dx, dy = np.abs(stage.floor_at - shadow.centre).T
     near = np.nonzero((dx < REACH) & (dy < REACH))[0]
     darker = shadow.at(stage.floor_at[near]) * stage.floor_share[near]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from scipy.ndimage import map_coordinates
 
 from .arrays import Array, dot
 from .cameras import View, views
@@ -34,6 +35,20 @@ class Plate:
 
     image: Array
     floor: Array
+
+    def cropped(self, box: Array, size: int) -> "Plate":
+        """The square box θ = (s, s, tx, ty) of the plate on size x size pixels; edges are repeated outside."""
+        side = len(self.image)
+        u = (np.arange(size) + 0.5) / size * 2 - 1
+        x, y = (((float(box[0]) * u + float(t) + 1) / 2) * side - 0.5 for t in box[2:])
+        at = np.meshgrid(y, x, indexing="ij")
+        image, floor = np.zeros((size, size, 3), np.uint8), np.zeros((size, size), np.float32)
+        for k in range(3):
+            image[..., k] = (
+                map_coordinates(self.image[..., k].astype(np.float32), at, order=1, mode="nearest") + 0.5
+            )
+        map_coordinates(self.floor, at, order=1, mode="nearest", output=floor)
+        return Plate(image, floor)
 
 
 def _direct(hits: Hits, rng: np.random.Generator) -> Array:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from dpa.models.data.store_maps import StoreMaps
 
 from .clip import ClipKey, film
@@ -36,22 +38,23 @@ class Worker:
     def run(self, task: Task) -> int:
         """Renders a clip into its range of the store; returns the number of images."""
         c = self.config
-        images = film(task.key, c.frames, c.fps, c.seed, self.cameras, c.supersample)
+        images = film(task.key, c.frames, c.fps, c.seed, self.cameras, c.supersample, c.crop_size)
         count = len(images.frames)
+        start = task.sequence * count
         columns = {
             "subject": task.key.subject,
             "action": task.key.action,
             "outfit": task.key.outfit,
             "sequence": task.sequence,
             "camera": images.camera,
-            "plate": images.camera,
+            "plate": images.camera if c.crop_size is None else start + np.arange(count),
             "frame": images.frame,
             "time": images.time,
             "box": images.boxes,
         }
         # Opened anew for each clip: pages of a map that stays open count as the worker's memory.
         store = StoreMaps(self.folder)
-        store.write(task.sequence * count, images.frames, images.silhouettes, images.poses, columns)
+        store.write(start, images.frames, images.silhouettes, images.poses, columns)
         return count
 
 
