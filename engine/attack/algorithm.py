@@ -60,9 +60,12 @@ def attack_stream(
         if progress is not None:
             progress(finished, succeeded)
 
-    preparation = Preparation(generator, judge, initial_pose or _quietly(target.predict), config.max_steps)
+    backend = make_backend(generator, target, plates, config)
+    preparation = Preparation(
+        generator, judge, initial_pose or _quietly(target.predict), backend.prefix, config.max_steps
+    )
     scheduler = Scheduler(
-        backend=make_backend(generator, target, plates, config),
+        backend=backend,
         judge=judge,
         update=make_update(config.optimiser, config.step),
         min_error_mm=config.min_error_mm,

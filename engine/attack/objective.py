@@ -34,7 +34,8 @@ class Objective:
 
     def __call__(self, h_a: Tensor, scene: Scene) -> tuple[Tensor, Tensor]:
         """h_a [B, A] → error [B] mm, pose [B, J, 3] mm, both differentiable in h_a."""
-        rgb = self.decode(h_a, scene)
+        rgb = self.colours(h_a, scene)
+        rgb = rgb.clamp(0, 1) if self.clamp else rgb
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze_box):
             small = thumbnails(rgb, scene, self.plates, self.target.localiser_size)
             box = self.target.localise_thumbnails(small)
@@ -42,7 +43,6 @@ class Objective:
         pose = self.target.regress(self.target.encode(seen)[1])
         return mpjpe(pose, scene.reference), pose
 
-    def decode(self, h_a: Tensor, scene: Scene) -> Tensor:
-        """The decoded person without its mask: rgb [B, 3, s, s]."""
-        rgb = self.generator.decode(h_a, scene.pose_code)[0]
-        return rgb.clamp(0, 1) if self.clamp else rgb
+    def colours(self, h_a: Tensor, scene: Scene) -> Tensor:
+        """The decoded person without its mask: rgb [B, 3, s, s], not clamped."""
+        return self.generator.decode(h_a, scene.pose_code)[0]

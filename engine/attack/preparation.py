@@ -28,11 +28,13 @@ class FrameBatch(Rows):
 
 @dataclass(frozen=True)
 class Preparation:
-    """h_a⁰, h_p⁰ = G_e(G_s(I)); M⁰ from G_d; q = φ(E(S(I))); the error at h_a⁰ by the judge."""
+    """h_a⁰, h_p⁰ = G_e(G_s(I)); M⁰ from G_d; q = φ(E(S(I))); the error at h_a⁰ by the judge.
+    prefix: the step back-end's own, see StepBackend."""
 
     generator: Generator
     judge: Judge
     initial_pose: InitialPose
+    prefix: Callable[[Tensor], Tensor]
     max_steps: int
 
     def queue(self, batches: Iterable[FrameBatch], finish: Callable[[AttackResult], None]) -> Iterator[Slots]:
@@ -58,6 +60,7 @@ class Preparation:
             box=box,
             plate_index=batch.plate_index,
             reference=self.initial_pose(frames).to(frames),
+            prefix=self.prefix(h_p),
         )
         return Slots.begin(batch.index, scene, h_a, self.judge(h_a, scene).error, self.max_steps)
 

@@ -20,7 +20,7 @@ from dpa.engine.runs.environment import devices, versions
 from dpa.models.data.store import PackedStore
 from dpa.models.frameworks.base import DisentangledNetwork
 
-SAMPLES, PICTURES = "samples", "adversarial"
+SAMPLES, PICTURES = "samples.parquet", "adversarial"
 SHARD_ROWS = 256
 
 

@@ -61,7 +61,7 @@ def attack_markdown(results: Results, image_in_box: Mapping[str, float | None], 
             _settings(results),
             "",
             "The settings in force are in `config.resolved.yaml`, the command in `command.txt`, one row a"
-            " sample in `samples/`, the pictures in `adversarial/`.",
+            " sample in `samples.parquet/`, the pictures in `adversarial/`.",
             "",
         ]
     )

@@ -17,6 +17,10 @@ class EagerStep:
         self.objective = objective
         self.sizes = sizes
 
+    def prefix(self, pose_code: Tensor) -> Tensor:
+        """Nothing: [B, 0]."""
+        return pose_code.new_empty(len(pose_code), 0)
+
     def __call__(self, h_a: Tensor, scene: Scene) -> StepResult:
         """h_a [B, A] → error and gradient; the sum over samples has each sample's own gradient."""
         with torch.enable_grad():

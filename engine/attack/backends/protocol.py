@@ -32,6 +32,10 @@ class StepBackend(Protocol):
         """The batch sizes that it runs, ascending."""
         ...
 
+    def prefix(self, pose_code: Tensor) -> Tensor:
+        """What it wants computed once a sample, for Scene.prefix. [B, P] → [B, …]."""
+        ...
+
     def __call__(self, h_a: Tensor, scene: Scene) -> StepResult:
         """h_a [B, A] with B one of `sizes`."""
         ...

@@ -72,7 +72,7 @@ def test_results_follow_from_the_rows(run_command, tmp_path, tiny_store):
     run = RunDirectory.open(tmp_path / "run")
     results, samples, pictures = (
         run.read_json("results.json"),
-        run.read_shards("samples"),
+        run.read_shards("samples.parquet"),
         run.read_shards("adversarial"),
     )
     assert results["n"] == len(samples["index"]) == 9

@@ -13,7 +13,13 @@ def prepared(world):
     """The slots that Algorithm 1 starts from."""
     network = world.network
     judge = Judge(network, network, world.plates)
-    preparation = Preparation(network, judge, lambda frames: network.predict(frames).detach(), max_steps=1)
+    preparation = Preparation(
+        network,
+        judge,
+        lambda frames: network.predict(frames).detach(),
+        prefix=lambda h_p: h_p[:, :0],
+        max_steps=1,
+    )
     batch = FrameBatch(torch.arange(len(world.frames)), world.frames, world.plate_index)
     (slots,) = preparation.queue([batch], pytest.fail)
     return slots
@@ -92,6 +98,7 @@ def test_colours_beyond_white_and_black_do_not_reach_the_target(linear_network, 
         box=torch.tensor([[1.0, 1, 0, 0]], dtype=torch.float64),
         plate_index=torch.zeros(1, dtype=torch.int64),
         reference=torch.zeros(1, 17, 3, dtype=torch.float64),
+        prefix=torch.zeros(1, 0, dtype=torch.float64),
     )
     h_a = torch.tensor([[300.0]], dtype=torch.float64)
     levels = [
