@@ -92,8 +92,8 @@ DPA_HD CropTap crop_tap(double p, int n) {
 
 DPA_HD bool touches(const CropTap& t) { return t.m0 != 0.f || t.m1 != 0.f; }  // true for NaN
 
-// Indices k in [0, n) with |at0 + step*k - target| < 1, or a few more: who reads `target` when k is read
-// at position at0 + step*k. A NaN or infinite bound makes it all of [0, n).
+// Indices k in [0, n) with |at0 + step*k - target| < 1, where the linear weight is not zero: who reads `target`
+// when k is read at position at0 + step*k. A NaN or infinite bound makes it all of [0, n).
 struct Range {
   int first, last;  // inclusive
 };
@@ -102,8 +102,7 @@ DPA_HD Range readers(double at0, double step, int target, int n) {
   if (low > high) { const double other = low; low = high; high = other; }
   Range r;
   r.first = low > 0.0 ? (low < n ? int(low) : n) : 0;
-  r.last = high < n - 1 ? (high < 0.0 ? -1 : int(high) + 1) : n - 1;
-  if (r.last > n - 1) r.last = n - 1;
+  r.last = high < n - 1 ? (high < 0.0 ? -1 : int(high)) : n - 1;
   return r;
 }
 

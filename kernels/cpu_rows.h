@@ -1,16 +1,10 @@
 // The CPU back-end: one sample, streamed by rows of the frame. Every frame pixel that the crop reads is composed
 // once (a pixel-by-pixel kernel composes it up to four times), and only one row of the composite exists at a time.
 // Pixels are kept as (red, green, blue, mask) vectors of four, so gathering a tap is one load and the same code
-// vectorises on every instruction set.
+// vectorises on every instruction set. Versions for AVX2 and AVX-512 were tried and were no faster.
 #pragma once
 #include "cpu_axis.h"
 
-// Several versions of the hot functions, picked when the library is loaded.
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
-#define DPA_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define DPA_CLONES
-#endif
 #define DPA_INLINE __attribute__((always_inline)) inline
 
 namespace dpa {
@@ -85,7 +79,7 @@ DPA_INLINE void mix_columns(const Workspace& w, int size, float* __restrict mixe
 }
 
 // out: [3, size, size]
-DPA_CLONES inline void forward_sample(const Sample& p, Workspace& w, float* __restrict out) {
+inline void forward_sample(const Sample& p, Workspace& w, float* __restrict out) {
   const int size = p.size, plane = size * size;
   if (!w.start(p, false)) {
     std::fill_n(out, 3 * plane, 0.f);
@@ -198,7 +192,7 @@ DPA_INLINE void crop_row(const Sample& p, Workspace& w, int k, bool box, double 
   from[3] += rate;
 }
 
-DPA_CLONES inline void backward_sample(const Sample& p, Workspace& w, const float* __restrict grad,
+inline void backward_sample(const Sample& p, Workspace& w, const float* __restrict grad,
                                        const Gradients& out) {
   const int plane = p.s * p.s, size = p.size;
   double from[4] = {0, 0, 0, 0}, to[4] = {0, 0, 0, 0};
