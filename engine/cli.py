@@ -6,9 +6,11 @@ from typing import Annotated
 import typer
 
 import dpa
+from dpa.bench.kernels import kernels
 from dpa.engine.commands import bench as bench_commands
 from dpa.engine.commands.attack import attack
 from dpa.engine.commands.data import info
+from dpa.engine.commands.data_synth import synth
 from dpa.engine.commands.doctor import doctor
 from dpa.engine.commands.evaluate import evaluate
 from dpa.engine.commands.fit_regressor import fit_regressor
@@ -30,6 +32,7 @@ zoo = typer.Typer(no_args_is_help=True, help="The bundled networks: build them a
 bench = typer.Typer(no_args_is_help=True, help="Measure throughput and latency on this machine.")
 
 app.add_typer(data, name="data")
+data.command("synth")(synth)
 data.command("info")(info)
 app.command("train")(train)
 app.command("fit-regressor")(fit_regressor)
@@ -43,6 +46,7 @@ zoo.command("build")(build)
 zoo.command("card")(card)
 app.add_typer(bench, name="bench")
 bench.command("data")(bench_commands.data)
+bench.command("kernels")(kernels)
 
 
 def _version(wanted: bool) -> None:
