@@ -59,9 +59,8 @@ def synth(
     if as_json:
         typer.echo(json.dumps(facts))
     else:
-        typer.echo(
-            f"{out}: {facts['frames']:,} frames of {len(store.cameras)} cameras, {facts['bytes']:,} bytes"
-        )
+        count, size = facts["frames"], facts["bytes"]
+        typer.echo(f"{out}: {count:,} frames of {len(store.cameras)} cameras, {size:,} bytes")
 
 
 def _names(given: list[str] | None) -> tuple[str, ...] | None:

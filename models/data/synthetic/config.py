@@ -45,7 +45,7 @@ class SynthConfig(BaseModel):
 
     outfit: whose clothes everybody wears; None: their own. size: the square frames' side in pixels.
     crop_size: None, or the side of person crops (the true boxes) to store instead of full frames; each then
-    has a plate of its own, its box is the whole image, and the cameras' intrinsics stay those of the full view.
+    has a plate of its own, its box is the whole image, and the cameras' intrinsics are the full view's.
     supersample: fragments per pixel along each axis. The same values and seed give the same bytes for any
     `workers`.
     """

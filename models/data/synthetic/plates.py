@@ -37,7 +37,7 @@ class Plate:
     floor: Array
 
     def cropped(self, box: Array, size: int) -> "Plate":
-        """The square box θ = (s, s, tx, ty) of the plate on size x size pixels; edges are repeated outside."""
+        """The square box θ = (s, s, tx, ty) on size x size pixels; edges are repeated outside the plate."""
         side = len(self.image)
         u = (np.arange(size) + 0.5) / size * 2 - 1
         x, y = (((float(box[0]) * u + float(t) + 1) / 2) * side - 0.5 for t in box[2:])

@@ -110,7 +110,8 @@ def drawn_gait(c: Choreography, slow: float = 0.7, fast: float = 1.4) -> Gait:
     step = (0.34 + 0.30 * speed) * leg / 0.85 * c.pick(0.94, 1.06)
     path = drawn_path(c)
     start = c.pick(0, path.length)
-    walked = start + speed * c.time * (1 + 0.04 * np.sin(2 * np.pi * 0.21 * c.time + c.pick(0, 6.28)))
+    hurry = 0.03 * np.sin(2 * np.pi * 0.21 * c.time + c.pick(0, 6.28))  # the speed varies by 4 %
+    walked = start + speed * (c.time + hurry)
     return Gait(path, walked, step, c.pick(0.7, 1.25))
 
 
