@@ -12,7 +12,7 @@ from dpa.kernels import WHOLE_FRAME, composite_crop, reference
 Row = dict[str, float | int | str]
 FRAME, CROP, PLATES = 160, 64, 8  # the small preset: frames 160², decoded crops 64²
 VIEWS = {"localiser": 80, "encoder": 64}  # who looks → side of its input, pixels
-FUSED, TWICE = "fused", "grid_sample twice"
+FUSED, TWICE = "fused", "two-step"  # two-step: compose, then crop, both with grid_sample
 
 
 def measure_composite_crop(
@@ -61,7 +61,7 @@ def measure_composite_crop(
 
 
 def ratios(rows: list[Row]) -> dict[str, float]:
-    """ "fused/grid_sample twice, view, batch" → how many times as many samples per second."""
+    """ "fused/two-step, view, batch" → how many times as many samples per second."""
     rate = {(row["name"], row["view"], row["batch"]): float(row["samples_per_s"]) for row in rows}
     return {
         f"{FUSED}/{TWICE}, {view}, batch {batch}": rate[name, view, batch] / rate[TWICE, view, batch]

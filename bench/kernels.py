@@ -29,11 +29,11 @@ def kernels(
     from rich.console import Console
     from rich.table import Table
 
-    title = f"composite_crop on {device}, {threads} core(s): {BACKENDS[device]}"
+    title = f"composite_crop ({device}, {threads} core(s)) and the same in two steps with grid_sample"
     columns = ("input of", "batch", "", "fwd ms", "+ bwd ms", "samples/s", "GB/s", "ratio")
     table = Table(*columns, title=title, title_justify="left")
     for row in rows:
-        key = f"{row['name']}/grid_sample twice, {row['view']}, batch {row['batch']}"
+        key = f"{row['name']}/two-step, {row['view']}, batch {row['batch']}"
         table.add_row(
             str(row["view"]),
             str(row["batch"]),

@@ -17,7 +17,7 @@ def test_json_has_every_contender_view_and_batch():
     found = json.loads(done.stdout)
     seen = {(row["name"], row["view"], row["batch"]) for row in found["rows"]}
     views = ("localiser", "encoder")
-    assert seen == {(n, v, b) for n in ("fused", "grid_sample twice") for v in views for b in (1, 2)}
+    assert seen == {(n, v, b) for n in ("fused", "two-step") for v in views for b in (1, 2)}
     assert len(found["ratios"]) == 4
     assert all(row["samples_per_s"] > 0 and row["gb_per_s"] > 0 for row in found["rows"])
     assert found["command"].startswith("dpa-engine bench kernels --batch 1 --batch 2")
@@ -25,7 +25,7 @@ def test_json_has_every_contender_view_and_batch():
 
 def test_a_ratio_is_samples_per_second_over_samples_per_second():
     rows = [
-        {"name": "grid_sample twice", "view": "v", "batch": 2, "samples_per_s": 50.0},
+        {"name": "two-step", "view": "v", "batch": 2, "samples_per_s": 50.0},
         {"name": "fused", "view": "v", "batch": 2, "samples_per_s": 400.0},
     ]
-    assert ratios(rows) == {"fused/grid_sample twice, v, batch 2": 8.0}
+    assert ratios(rows) == {"fused/two-step, v, batch 2": 8.0}
