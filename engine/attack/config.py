@@ -1,7 +1,7 @@
 """What an attack is told: threshold, budget, optimiser, batch."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -18,9 +18,9 @@ class AttackConfig(Config):
     """The attack of Algorithm 1 with what the paper leaves open.
 
     min_error_mm: success is MPJPE above this (FACTS: the paper's finals fit about 175 mm).
-    max_steps: updates of the appearance code at most. step_size: None takes the optimiser's default.
-    batch: slots that are attacked at once. freeze_box: the target's box is found again in every
-    adversarial frame, but no gradient flows through it. clamp: decoded colours are limited to [0, 1]
+    max_steps: updates of the appearance code at most. step_size: the optimiser's default where none is
+    given. batch: slots that are attacked at once. freeze_box: the box is found again in every adversarial
+    frame, but no gradient flows through it. clamp: decoded colours are limited to [0, 1]
     before they are composed, because an image holds nothing else (the project's choice).
     backend: which implementation of a step runs. seed: picks the samples; the attack itself draws
     nothing at random.
@@ -29,35 +29,37 @@ class AttackConfig(Config):
     min_error_mm: float = Field(default=175.0, gt=0)
     max_steps: int = Field(default=200, ge=0)
     optimiser: OptimiserName = "adam"
-    step_size: float | None = Field(default=None, gt=0)
+    step_size: float = Field(default=STEP_SIZES["adam"], gt=0)
     batch: int = Field(default=256, ge=1)
     freeze_box: bool = False
     clamp: bool = True
     backend: Literal["eager", "fused"] = "eager"
     seed: int = 0
 
-    @model_validator(mode="after")
-    def _resolve_step_size(self) -> Self:
-        if self.step_size is None:
-            object.__setattr__(self, "step_size", STEP_SIZES[self.optimiser])
-        return self
-
-    @property
-    def step(self) -> float:
-        """The step size in force, in units of the appearance code."""
-        return self.step_size if self.step_size is not None else STEP_SIZES[self.optimiser]
+    @model_validator(mode="before")
+    @classmethod
+    def _default_step_size(cls, values: dict[str, Any]) -> dict[str, Any]:
+        if values.get("step_size") is not None:
+            return values
+        return values | {"step_size": STEP_SIZES.get(values.get("optimiser", "adam"))}
 
 
 class AttackRunConfig(AttackConfig):
     """One run of `dpa-engine attack`: whom, with whose pictures, on which frames.
 
-    target, generator: names of networks. source: a packed store, None for the default evaluation set.
-    samples: how many frames at most. subjects: None for all that the source holds.
+    target, generator: names of networks, the generator by default the target. source: a packed store,
+    None for the default evaluation set. samples: how many frames at most. subjects: None
+    for all that the source holds.
     """
 
     target: str = "zoo:nsd"
-    generator: str = "zoo:nsd"
+    generator: str = ""
     source: Path | None = None
     samples: int = Field(default=256, ge=1)
     subjects: tuple[str, ...] | None = None
     device: str = "auto"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_generator(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return values | {"generator": values.get("generator") or values.get("target", "zoo:nsd")}

@@ -55,7 +55,7 @@ def attack(
     flags = {
         "source": source,
         "target": target,
-        "generator": generator or target,
+        "generator": generator,
         "batch": batch,
         "samples": samples,
         "min_error_mm": min_error,

@@ -1,11 +1,14 @@
 """A sample's result is its own: it does not depend on what shares its batch, nor on the run."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from dpa.engine.attack.algorithm import appearance_attack
 from dpa.engine.attack.buckets import bucket_sizes, cut
 from dpa.engine.attack.config import AttackConfig
+from dpa.engine.attack.result import Status
 
 TOLERANCES = {torch.float64: 1e-6, torch.float32: 2.0}
 """Final error in mm between batch sizes. Batched kernels round differently, and up to 60 steps of Adam
@@ -65,6 +68,21 @@ def test_final_errors_can_be_confirmed_from_the_stored_frames(tiny_world):
     error = (pose - result.initial_pose).norm(dim=-1).mean(-1)
     torch.testing.assert_close(error, result.final_error_mm, rtol=0, atol=1e-2)
     assert torch.equal(result.success, result.final_error_mm > 150)
+
+
+def test_a_frame_of_nan_among_others_disturbs_nobody(tiny_world):
+    world = tiny_world(samples=6)
+    healthy = torch.tensor([0, 1, 2, 4, 5])
+    expected = run(world, batch=6).take(healthy)
+    frames = world.frames.clone()
+    frames[3, 1] = torch.nan
+    found = run(replace(world, frames=frames), batch=6)
+    assert found.status[3] == Status.NONFINITE
+    assert not found.success[3]
+    for name in ("final_error_mm", "h_a", "final_pose"):
+        torch.testing.assert_close(
+            getattr(found.take(healthy), name), getattr(expected, name), rtol=1e-7, atol=1e-6
+        )
 
 
 @pytest.mark.parametrize("largest", [1, 2, 7, 32, 256])

@@ -54,4 +54,4 @@ def test_a_zero_gradient_moves_nothing(name):
 def test_each_optimiser_has_its_own_default_step():
     assert AttackConfig().step_size == 0.5
     assert AttackConfig(optimiser="sign").step_size == 0.25
-    assert AttackConfig(optimiser="sgd", step_size=3).step == 3
+    assert AttackConfig(optimiser="sgd", step_size=3).step_size == 3
