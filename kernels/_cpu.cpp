@@ -3,6 +3,8 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
 
+#include <algorithm>
+
 #include "cpu_rows.h"
 
 namespace nb = nanobind;
@@ -47,7 +49,7 @@ void forward(In<4> rgb, In<4> mask, In<2> from, In<4> plates, Index index, In<2>
     throw nb::value_error("composite_crop: out is not [B, 3, size, size]");
   float* result = out.data();
   nb::gil_scoped_release no_gil;
-#pragma omp parallel num_threads(threads)
+#pragma omp parallel num_threads(std::min(threads, batch.count))
   {
     dpa::Workspace w;
 #pragma omp for schedule(dynamic)
@@ -71,7 +73,7 @@ void backward(In<4> rgb, In<4> mask, In<2> from, In<4> plates, Index index, In<2
   const dpa::Gradients all = {data_or_null(grad_rgb), data_or_null(grad_mask), data_or_null(grad_from),
                               data_or_null(grad_to)};
   nb::gil_scoped_release no_gil;
-#pragma omp parallel num_threads(threads)
+#pragma omp parallel num_threads(std::min(threads, batch.count))
   {
     dpa::Workspace w;
 #pragma omp for schedule(dynamic)
