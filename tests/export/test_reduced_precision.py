@@ -70,9 +70,9 @@ def test_int8_is_u8_activations_and_s8_weights_per_channel(built) -> None:
     model = onnx.load(path)
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     sources = {name: node for node in model.graph.node for name in node.output}
-    convolutions = operators(path, "Conv")
-    assert convolutions
-    for node in convolutions:
+    quantised = [node for node in operators(path, "Conv") if node.input[1] in sources]
+    assert quantised
+    for node in quantised:
         activation, weight = (sources[name] for name in node.input[:2])
         assert (activation.op_type, weight.op_type) == ("DequantizeLinear", "DequantizeLinear")
         assert constants[activation.input[2]].data_type == onnx.TensorProto.UINT8
@@ -81,16 +81,24 @@ def test_int8_is_u8_activations_and_s8_weights_per_channel(built) -> None:
         assert list(constants[weight.input[1]].dims) == [stored.dims[0]], "one scale for each channel"
 
 
+def test_the_localiser_and_the_first_convolution_are_not_quantised(built, network, frames) -> None:
+    session = EngineFolder(built[0]).session("pose", precision="int8")
+    torch.testing.assert_close(session.run(frames)["box"], network.localise(frames), rtol=1e-5, atol=1e-5)
+    weights = {node.input[1] for node in operators(built[0] / "pose.int8.onnx", "Conv")}
+    constants = {tensor.name for tensor in onnx.load(built[0] / "pose.int8.onnx").graph.initializer}
+    in_localiser = sum(isinstance(part, torch.nn.Conv2d) for part in network.localiser.modules())
+    assert len(weights & constants) == in_localiser + 1
+
+
 def test_fp16_samples_in_fp32(built) -> None:
     path = built[0] / "pose.fp16.onnx"
     inferred = onnx.shape_inference.infer_shapes(onnx.load(path))
     types = {value.name: value.type.tensor_type.elem_type for value in inferred.graph.value_info}
     types |= {value.name: value.type.tensor_type.elem_type for value in inferred.graph.input}
-    kinds = {"GridSample": onnx.TensorProto.FLOAT, "Conv": onnx.TensorProto.FLOAT16}
-    for kind, expected in kinds.items():
-        used = operators(path, kind)
-        assert used
-        assert {types[node.input[0]] for node in used} == {expected}
+    single, half = onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16
+    assert [types[node.input[0]] for node in operators(path, "GridSample")] == [single, single]
+    # the localiser in fp32, the encoder in fp16
+    assert {types[node.input[0]] for node in operators(path, "Conv")} == {single, half}
 
 
 def test_calibration_decides_the_ranges(network, frames, tmp_path, built) -> None:
