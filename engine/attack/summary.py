@@ -15,6 +15,15 @@ SYNTHETIC = (
     "The people are synthetic. These figures measure this network on this data; "
     "they do not reproduce the paper's Human3.6M figures."
 )
+OTHER_DATA = (
+    "These figures measure this network on this data; they compare with the paper's only as far as "
+    "frames, training and regressor are the same."
+)
+
+
+def data_note(source: str) -> str:
+    """What must stand beside every table. source: a store's, as PackedStore.source."""
+    return SYNTHETIC if source == "synthetic" else OTHER_DATA
 
 
 @dataclass(frozen=True)

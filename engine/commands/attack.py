@@ -118,12 +118,12 @@ def _attack(
     if as_json:
         typer.echo(json.dumps(results))
         return
-    _print_results(results)
+    _print_results(results, store.source)
     typer.echo(f"report: {page}")
 
 
-def _print_results(results: dict[str, Any]) -> None:
-    from dpa.engine.attack.summary import PROTOCOL, SYNTHETIC
+def _print_results(results: dict[str, Any], source: str) -> None:
+    from dpa.engine.attack.summary import PROTOCOL, data_note
     from dpa.engine.console import print_table
     from dpa.engine.report.markdown import figure_text
 
@@ -142,7 +142,7 @@ def _print_results(results: dict[str, Any]) -> None:
     print_table(f"Appearance-only attack on {results['target']}", columns, rows)
     image, speed, steps = results["image"], results["throughput"], results["iterations"]
     typer.echo(
-        f"{PROTOCOL}.\n{SYNTHETIC}\n"
+        f"{PROTOCOL}.\n{data_note(source)}\n"
         f"prediction against true pose: {figure_text(results['mpjpe_ground_truth_mm'])} mm\n"
         f"adversarial against synthesised frame: SSIM {figure_text(image['ssim'], 3)},"
         f" PSNR {figure_text(image['psnr_db'], 2)} dB, MSE {figure_text(image['mse'], 5)}\n"
@@ -159,7 +159,7 @@ def _percent(share: float) -> str:
 def _sweep(settings: "AttackRunConfig", networks: "Networks", store: "PackedStore", as_json: bool) -> None:
     import json
 
-    from dpa.engine.attack.summary import SYNTHETIC
+    from dpa.engine.attack.summary import data_note
     from dpa.engine.attack.sweep import STEP_SIZES, sweep_step_sizes
     from dpa.engine.console import print_table
     from dpa.engine.evaluation_set import choose_samples
@@ -171,4 +171,4 @@ def _sweep(settings: "AttackRunConfig", networks: "Networks", store: "PackedStor
         return
     table = [["–" if value is None else f"{value:.4g}" for value in row.values()] for row in rows]
     print_table(f"{settings.optimiser} on {settings.target}, {len(chosen)} samples", list(rows[0]), table)
-    typer.echo(SYNTHETIC)
+    typer.echo(data_note(store.source))

@@ -42,7 +42,7 @@ def sample_grid(samples: Sequence[ShownSample], path: Path) -> None:
         len(samples),
         squeeze=False,
         gridspec_kw={"hspace": 0.06, "wspace": 0.05, "left": 0.5 / (1.62 * len(samples) + 0.5)}
-        | {"right": 0.995, "top": 0.955, "bottom": 0.035, "height_ratios": (1, 1, 1, 1.2, 1.2)},
+        | {"right": 0.995, "top": 0.955, "bottom": 0.04, "height_ratios": (1, 1, 1, 1.2, 1.2)},
     )
     for column, sample in enumerate(samples):
         pictures = (sample.original, sample.synthesised, sample.adversarial)
@@ -53,9 +53,10 @@ def sample_grid(samples: Sequence[ShownSample], path: Path) -> None:
         draw_skeleton(axes[3, column], sample.pose_before)
         draw_skeleton(axes[4, column], sample.pose_after, ghost=sample.pose_before)
         axes[0, column].set_title(sample.title, **STYLE_FONT)
-        caption = f"{sample.error_mm:.0f} mm, {sample.psnr_db:.1f} dB"
+        change = f"{sample.psnr_db:.1f} dB" if np.isfinite(sample.psnr_db) else "unchanged"
+        caption = f"{sample.error_mm:.0f} mm, {change}"
         axes[4, column].text(
-            0.5, -0.02, caption, transform=axes[4, column].transAxes, ha="center", **STYLE_FONT
+            0.5, -0.07, caption, transform=axes[4, column].transAxes, ha="center", **STYLE_FONT
         )
     for row, name in enumerate(ROWS):
         axes[row, 0].text(

@@ -1,10 +1,11 @@
 """report.md of an attack: our table beside the paper's, image similarity, how it was made."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from dpa.engine.attack.summary import PROTOCOL, SYNTHETIC
+from dpa.engine.attack.summary import PROTOCOL, data_note
 from dpa.engine.report.markdown import figure_text, markdown_table
 from dpa.engine.report.paper import (
     FRAMEWORKS,
@@ -20,16 +21,27 @@ from dpa.engine.report.paper import (
 Results = Mapping[str, Any]
 
 
-def attack_markdown(results: Results, image_in_box: Mapping[str, float | None], data: str) -> str:
+@dataclass(frozen=True)
+class Data:
+    """What was attacked. frames: in words; source: where the store says they come from."""
+
+    frames: str
+    source: str
+
+
+def attack_markdown(
+    results: Results, image_in_box: Mapping[str, float | None], data: Data, already: int
+) -> str:
     """The page. results: see `attack.summary.summarise`; image_in_box: ssim, psnr_db and mse inside the
-    person's box; data: what was attacked, in words."""
+    person's box; already: successes that needed no update, because
+    the reconstruction alone moved the pose above the threshold."""
     return "\n".join(
         [
             f"# Appearance-only attack on {results['target']}",
             "",
-            _headline(results),
+            _headline(results, already),
             "",
-            f"> **Data**: {data}. {SYNTHETIC}",
+            f"> **Data**: {data.frames}. {data_note(data.source)}",
             ">",
             f"> **Protocol**: {PROTOCOL}.",
             "",
@@ -44,7 +56,7 @@ def attack_markdown(results: Results, image_in_box: Mapping[str, float | None], 
             "## Error before and after",
             "",
             _errors_table(results),
-            _errors_note(),
+            _errors_note(data),
             "",
             "![Error against iterations](figures/errors.png)",
             "",
@@ -54,7 +66,7 @@ def attack_markdown(results: Results, image_in_box: Mapping[str, float | None], 
             " window. What the paper took the measures over, frame or crop, it does not say.",
             "",
             _image_table(results, image_in_box),
-            "NSD, DRNet and CSSL: the paper's Table 2, on Human3.6M; ours: synthetic people.",
+            f"NSD, DRNet and CSSL: the paper's Table 2, on Human3.6M. Ours: source '{data.source}'.",
             "",
             "## How it was made",
             "",
@@ -67,11 +79,12 @@ def attack_markdown(results: Results, image_in_box: Mapping[str, float | None], 
     )
 
 
-def _headline(results: Results) -> str:
+def _headline(results: Results, already: int) -> str:
+    unattacked = f" ({already} of them before any update)" if already else ""
     return (
         f"Changing nothing but the appearance code, **{100 * results['success_rate']:.1f} %** of"
         f" {results['n']:,} samples exceed {results['min_error_mm']:g} mm within {results['max_steps']}"
-        f" updates: mean error {figure_text(results['mpjpe_initial_mm'])} mm before the attack,"
+        f" updates{unattacked}: mean error {figure_text(results['mpjpe_initial_mm'])} mm before the attack,"
         f" {figure_text(results['mpjpe_final_mm'])} mm after it. Errors are against the target's own"
         f" prediction on the original frame, which is {figure_text(results['mpjpe_ground_truth_mm'])} mm"
         " from the true pose."
@@ -129,13 +142,13 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _errors_note() -> str:
+def _errors_note(data: Data) -> str:
     overall = recomputed_overall()
     return (
         "MPJPE in mm. NSD, DRNet and CSSL: the paper's Table 1, on Human3.6M. Its printed averages do not"
         " all follow from its columns, so both are shown; over all fifteen cells it prints"
         f" {TABLE_1_OVERALL.initial} and {TABLE_1_OVERALL.final}, recomputed {overall.initial:.1f} and"
-        f" {overall.final:.1f}. Ours are on other, synthetic people: compare the pattern, not the figures."
+        f" {overall.final:.1f}. Ours: source '{data.source}'."
     )
 
 

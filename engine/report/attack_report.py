@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dpa.engine.attack.run import PICTURES, SAMPLES
 from dpa.engine.attack.summary import finite_mean, subject_order
 from dpa.engine.report.attack_figures import ShownSample, around, error_curves, sample_grid
-from dpa.engine.report.attack_page import attack_markdown
+from dpa.engine.report.attack_page import Data, attack_markdown
 from dpa.engine.runs.directory import RunDirectory
 from dpa.models.data.store import PackedStore
 from dpa.models.data.tables import from_table
@@ -34,8 +34,10 @@ def write_attack_report(run: RunDirectory, results: Mapping[str, Any], store: Pa
         error_curves(traces, results["min_error_mm"], path)
     image_in_box = {name: finite_mean(samples[f"box_{name}"]) for name in ("ssim", "psnr_db", "mse")}
     height, width = store.size
-    data = f"{len(traces):,} frames of {store.source}, seed {store.seed}, {width}×{height} px"
-    run.write_text("report.md", attack_markdown(results, image_in_box, data))
+    frames = f"{len(traces):,} frames of {width}×{height} px (source '{store.source}', seed {store.seed})"
+    data = Data(frames, store.source)
+    already = int((samples["success"] & (samples["iterations"] == 0)).sum())
+    run.write_text("report.md", attack_markdown(results, image_in_box, data, already))
     return run.path / "report.md"
 
 

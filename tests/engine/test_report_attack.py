@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from dpa.engine.report.attack_figures import ShownSample, around, error_curves, sample_grid
-from dpa.engine.report.attack_page import attack_markdown
+from dpa.engine.report.attack_page import Data, attack_markdown
 from dpa.engine.report.attack_report import shown_rows
 from dpa.engine.report.paper import TABLE_1_AVERAGES, recomputed_average, recomputed_overall
 from dpa.engine.report.skeleton import PARENTS, project
@@ -36,7 +36,7 @@ IN_BOX = {"ssim": 0.9, "psnr_db": 26.1, "mse": 0.004}
 
 @pytest.fixture
 def page():
-    return attack_markdown(RESULTS, IN_BOX, "3 frames of synthetic")
+    return attack_markdown(RESULTS, IN_BOX, Data("3 frames", "synthetic"), already=0)
 
 
 def cells(page, first):
@@ -84,6 +84,19 @@ def test_the_page_says_what_the_data_and_the_protocol_are(page):
     assert "synthetic" in page
     assert "do not reproduce the paper's Human3.6M figures" in page
     assert "17 joints, root-relative to the hip, no alignment" in page
+
+
+def test_successes_that_needed_no_attack_are_told_apart(page):
+    assert "before any update" not in page
+    assert "(2 of them before any update)" in attack_markdown(
+        RESULTS, IN_BOX, Data("3 frames", "h36m"), already=2
+    )
+
+
+def test_real_people_are_not_called_synthetic():
+    page = attack_markdown(RESULTS, IN_BOX, Data("3 frames", "h36m"), already=0)
+    assert "synthetic" not in page
+    assert "compare with the paper's only as far as" in page
 
 
 def test_the_papers_slips_are_where_facts_has_them():

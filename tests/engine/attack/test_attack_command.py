@@ -107,7 +107,7 @@ def test_a_second_run_with_the_same_seed_gives_the_same_results(run_command, tmp
 def test_a_person_reads_a_table_its_protocol_and_where_the_report_is(run_command, tmp_path):
     outcome = run_command("--samples", 3, "--max-steps", 2, "--out", tmp_path / "run")
     assert outcome.exit_code == 0, outcome.output
-    for word in ("S11", "all", "root-relative", "no alignment", "synthetic", "do not reproduce", "report.md"):
+    for word in ("S11", "all", "root-relative", "no alignment", "figures measure this network", "report.md"):
         assert word in outcome.stdout, word
     assert (tmp_path / "run/report.md").is_file()
 
