@@ -89,6 +89,16 @@ def test_a_walking_foot_that_is_flat_does_not_slide(action: str, subject: str) -
     assert travelled > 800
 
 
+def test_the_feet_take_turns() -> None:
+    """The left foot is ahead as far and as often as the right one: on average they are level."""
+    joints = clip("S8", "Walking", 2, frames=400, fps=20.0).joints
+    ahead = np.gradient(joints[:, 0, :2], axis=0)
+    ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
+    lead = np.einsum("ti,ti->t", joints[:, 6, :2] - joints[:, 3, :2], ahead)
+    assert lead.max() > 250 and lead.min() < -250
+    assert abs(lead.mean()) < 0.1 * np.ptp(lead)
+
+
 def test_long_walks_never_jump() -> None:
     joints = clip("S5", "Walking", 0, frames=600, fps=20.0).joints
     assert np.linalg.norm(np.diff(joints[:, 0], axis=0), axis=1).max() < 120  # mm in 50 ms: 2.4 m/s
