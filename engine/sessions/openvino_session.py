@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dpa.engine.sessions.errors import MissingPackage, ProviderUnavailable
+from dpa.engine.sessions.openvino_segments import Segment, split, whole
 from dpa.engine.sessions.protocol import A, TensorSpec, bind
 
 HINTS = {"fp32": "f32", "fp16": "f32", "bf16": "bf16", "int8": "f32"}
@@ -20,9 +21,10 @@ ELEMENT_TYPES = {"f32": "float32", "f16": "float16", "i64": "int64", "u8": "uint
 class OpenVinoSession:
     """One ONNX graph.
 
-    data: the ONNX file's bytes; precision: the engine's, see HINTS; threads: as many as torch uses
-    when None. Raises MissingPackage without openvino, ProviderUnavailable for another device than the
-    CPU and for a precision that this CPU does not have.
+    data: the ONNX file's bytes; precision: the engine's, see HINTS, where bf16 leaves out what
+    openvino_segments names; threads: as many as torch uses when None. Raises MissingPackage without
+    openvino, ProviderUnavailable for another device than the CPU and for a precision that this CPU does
+    not have.
     """
 
     backend = "openvino"
@@ -40,22 +42,24 @@ class OpenVinoSession:
                 found=f"device {device!r}", expected="cpu", remedy="run OpenVINO engines on the CPU"
             )
         core = openvino.Core()
-        settings = {
-            "INFERENCE_PRECISION_HINT": HINTS[precision],
-            "INFERENCE_NUM_THREADS": threads or torch.get_num_threads(),
-            "NUM_STREAMS": 1,
-        }
-        self._compiled = core.compile_model(core.read_model(data), "CPU", settings)
-        runs_in = self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
-        if runs_in != HINTS[precision]:
-            raise ProviderUnavailable(
-                found=f"OpenVINO computes in {runs_in} on this CPU",
-                expected=HINTS[precision],
-                remedy="use an fp32 or int8 engine here",
+        settings = {"INFERENCE_NUM_THREADS": threads or torch.get_num_threads(), "NUM_STREAMS": 1}
+        model = core.read_model(data)
+        self.inputs = tuple(_spec(port) for port in model.inputs)
+        self.outputs = tuple(_spec(port) for port in model.outputs)
+        parts = split(model) if precision == "bf16" else [whole(model, HINTS[precision])]
+        self._steps: list[tuple[Segment, Any]] = []
+        for part in parts:
+            compiled = core.compile_model(
+                part.model, "CPU", settings | {"INFERENCE_PRECISION_HINT": part.precision}
             )
-        self._request = self._compiled.create_infer_request()
-        self.inputs = tuple(_spec(port) for port in self._compiled.inputs)
-        self.outputs = tuple(_spec(port) for port in self._compiled.outputs)
+            runs_in = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
+            if runs_in != part.precision:
+                raise ProviderUnavailable(
+                    found=f"OpenVINO computes in {runs_in} on this CPU",
+                    expected=part.precision,
+                    remedy="use an fp32 or int8 engine here",
+                )
+            self._steps.append((part, compiled.create_infer_request()))
 
     def run(self, feeds: Mapping[str, A] | A, *more: A) -> dict[str, A]:
         """See Session.run. Inputs are shared with OpenVINO where they are contiguous; outputs are copies,
@@ -71,8 +75,12 @@ class OpenVinoSession:
         return results
 
     def _infer(self, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        made = self._request.infer(arrays, share_inputs=True, share_outputs=False)
-        return {spec.name: made[index] for index, spec in enumerate(self.outputs)}
+        values = dict(arrays)
+        for part, request in self._steps:
+            feeds = dict(enumerate(values[name] for name in part.inputs))
+            made = request.infer(feeds, share_inputs=True, share_outputs=False)
+            values.update({name: made[index] for index, name in enumerate(part.outputs)})
+        return {spec.name: values[spec.name] for spec in self.outputs}
 
 
 def _spec(port: Any) -> TensorSpec:
