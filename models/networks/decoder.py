@@ -8,6 +8,7 @@ from dpa.models.networks.config import NetworkConfig
 from dpa.models.networks.window import bump_window
 
 MASK_FLOOR = 1e-4
+FIRST_CONTRAST = 0.05
 
 
 class UpBlock(nn.Module):
@@ -49,6 +50,14 @@ class Decoder(nn.Module):
             width = channels
         self.blocks = nn.Sequential(*blocks)
         self.image = nn.Conv2d(width, 4, 1)
+        # Without normalisation layers PyTorch's default initial weights let the codes' influence on the
+        # picture fade to a few thousandths; He's keep it, and the first thousands of steps are saved.
+        for layer in (*self.spread, *(layer for block in blocks for layer in block.convolutions)):
+            if isinstance(layer, nn.Linear | nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                assert layer.bias is not None
+                nn.init.zeros_(layer.bias)
+        nn.init.normal_(self.image.weight, std=FIRST_CONTRAST)
 
     def spread_pose(self, h_p: Tensor) -> Tensor:
         """The part that depends on the pose code alone. [B, 600] → [B, C, start, start]."""

@@ -1,11 +1,14 @@
 """The encoder E: crop → appearance code and pose code."""
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dpa.models.networks.config import NetworkConfig
 from dpa.models.networks.resnet import Trunk
 from dpa.models.networks.window import bump_window
+
+SIGMOID_VARIANCE = 0.045
 
 
 class HeadConvolution(nn.Conv2d):
@@ -40,6 +43,10 @@ class Encoder(nn.Module):
             width = conv.channels
         self.head = nn.Sequential(*layers)
         self.codes = nn.Linear(width, config.appearance_dim + config.pose_dim)
+        # A sigmoid of a normalised value has mean 1/2 and variance 0.045: codes begin centred, of unit size.
+        nn.init.normal_(self.codes.weight, std=(SIGMOID_VARIANCE * width) ** -0.5)
+        with torch.no_grad():
+            self.codes.bias.copy_(-0.5 * self.codes.weight.sum(1))
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         """[B, 3, s, s] in [0, 1] → h_a [B, 128], h_p [B, 600]."""

@@ -7,14 +7,14 @@ from torch.nn import functional as F
 from dpa.kernels.reference import crop
 from dpa.models.frameworks.reconstruction import whole_frame
 
-THRESHOLD = 0.12
+THRESHOLD = 0.14
 """Smallest colour difference, in [0, 1], that counts as a person. Soft shadows stay mostly below it."""
-MARGIN = 1.2
+MARGIN = 1.15
 SMALLEST = 0.2
 
 
 def background_boxes(frames: Tensor, plates: Tensor, plate_index: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Square boxes around what differs from the plate, with a margin of 20 % (the project's choice).
+    """Square boxes around what differs from the plate, with a margin of 15 % (the project's choice).
 
     frames: [B, 3, H, W]; plates: [P, 3, H, W]; plate_index: [B]; size: side in pixels at which to look.
     Returns boxes [B, 4] and found [B] bool, False where nothing differs.
