@@ -59,8 +59,8 @@ def synth(
     if as_json:
         typer.echo(json.dumps(facts))
     else:
-        count, size = facts["frames"], facts["bytes"]
-        typer.echo(f"{out}: {count:,} frames of {len(store.cameras)} cameras, {size:,} bytes")
+        count, stored = len(store.frames), facts["bytes"]
+        typer.echo(f"{out}: {count:,} frames of {len(store.cameras)} cameras, {stored:,} bytes")
 
 
 def _names(given: list[str] | None) -> tuple[str, ...] | None:
