@@ -69,13 +69,13 @@ def export_engines(
 def _print(report: "BuildReport", out: Path) -> None:
     from dpa.engine.console import print_table
 
-    columns = ["file", "back-end", "precision", "mean mm", "p99 mm", "max mm", "limit mm", ""]
+    columns = ["engine", "mean mm", "p99 mm", "max mm", ""]
     rows = []
-    for entries, fate in ((report.shipped, "shipped"), (report.rejected, "rejected")):
-        for entry in entries:
-            parity = entry.parity
-            figures = (parity.mean_mm, parity.p99_mm, parity.max_mm, parity.limit_mm)
-            rows.append([entry.file, entry.backend, entry.precision, *(f"{x:.3g}" for x in figures), fate])
+    for entry in (*report.shipped, *report.rejected):
+        parity = entry.parity
+        figures = (f"{value:.3g}" for value in (parity.mean_mm, parity.p99_mm, parity.max_mm))
+        fate = "shipped" if entry in report.shipped else f"over {parity.limit_mm:g} mm"
+        rows.append([f"{entry.graph} {entry.backend} {entry.precision}", *figures, fate])
     print_table(f"{out}: shift against fp32 torch", columns, rows)
 
 

@@ -1,0 +1,109 @@
+"""bench sessions: the rows' keys and arithmetic, and fairness of the interleaving. No figure is asserted:
+how fast a machine is, is not a property of the code."""
+
+import json
+import time
+
+import pytest
+import torch
+import typer
+from typer.testing import CliRunner
+
+from dpa.bench import sessions
+from dpa.bench.session_plot import plot_sessions
+from dpa.bench.session_timing import MIN_ROUNDS, Contender, time_together
+from dpa.engine.sessions.protocol import TensorSpec
+from dpa.engine.sessions.torch_session import TorchSession
+
+
+class Waits(TorchSession):
+    """Sleeps for so many milliseconds and notes that it was called."""
+
+    def __init__(self, name: str, ms: float, calls: list[str]) -> None:
+        spec = (TensorSpec("x", (None, 2)),)
+        super().__init__(torch.nn.Identity(), spec, spec)
+        self.name, self.ms, self.calls = name, ms, calls
+
+    def run(self, feeds, *more):
+        self.calls.append(self.name)
+        time.sleep(self.ms / 1e3)
+        return super().run(feeds, *more)
+
+
+def test_everyone_is_called_in_turn_and_as_often() -> None:
+    calls: list[str] = []
+    contenders = [Contender(Waits(name, ms, calls), "fp32", 0.0) for name, ms in (("a", 4), ("b", 1))]
+    first, second = time_together(contenders, {"x": torch.zeros(3, 2)}, duration_s=0.02)
+    assert calls[:4] == ["a", "a", "b", "b"], "two calls each before the clock"
+    rest = calls[4:]
+    assert rest == ["a", "b"] * (len(rest) // 2)
+    assert first.rounds == second.rounds == len(rest) // 2 >= MIN_ROUNDS
+    assert first.p50_ms >= 4 and second.p50_ms >= 1
+    assert first.p50_ms <= first.p90_ms <= first.p95_ms <= first.p99_ms
+    assert first.peak_mb is None or first.peak_mb > 10
+
+
+def test_preparation_counts_when_it_is_asked_for() -> None:
+    def prepare():
+        time.sleep(0.005)
+        return {"x": torch.zeros(3, 2)}
+
+    (one,) = time_together([Contender(Waits("a", 1, []), "fp32", 0.0)], prepare(), 0.0, prepare)
+    assert one.p50_ms >= 6
+
+
+def row(backend: str, batch: int, rate: float) -> dict:
+    return {
+        "network": "zoo:nsd",
+        "graph": "pose",
+        "backend": backend,
+        "precision": "fp32",
+        "batch": batch,
+        "images_per_s": rate,
+        "images_per_s_end_to_end": rate / 2,
+        "p50_ms": 1.0,
+        "p90_ms": 2.0,
+        "p95_ms": 3.0,
+        "p99_ms": 4.0,
+        "rounds": 5,
+        "peak_mb": 100.0,
+        "mpjpe_shift_mm": 0.5,
+    }
+
+
+ROWS = [row("torch", 1, 10), row("onnxruntime", 1, 30), row("torch", 32, 20), row("onnxruntime", 32, 50)]
+
+
+def test_table_says_how_many_times_torch_and_what_was_rejected(capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    rejected = [{"backend": "onnxruntime", "precision": "int8", "parity": {"mean_mm": 12.7}}]
+    sessions._print(ROWS, rejected, "pose", 1)
+    text = capsys.readouterr().out
+    assert "3.00" in text and "2.50" in text and "over its limit" in text and "13" in text
+
+
+def test_plot_is_a_picture(tmp_path) -> None:
+    plot_sessions(ROWS, tmp_path / "rates.png")
+    assert (tmp_path / "rates.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_command_prints_the_agreed_keys(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr("dpa.models.training.checkpoint.load_network", lambda spec: spec)
+    monkeypatch.setattr("dpa.export.held_out.held_out_frames", lambda *_: (torch.zeros(1), torch.zeros(1)))
+    monkeypatch.setattr("dpa.engine.sessions.engine_folder.EngineFolder", lambda path: path)
+    bare = [{key: value for key, value in one.items() if key != "network"} for one in ROWS]
+    monkeypatch.setattr("dpa.bench.session_rows.measure_sessions", lambda *_: bare)
+    app = typer.Typer()
+    app.command()(sessions.bench_sessions)
+    result = CliRunner().invoke(app, ["zoo:nsd", "--engine", str(tmp_path), "--json"])
+    made = json.loads(result.stdout)
+    asked = "network graph backend precision batch images_per_s p50_ms p99_ms mpjpe_shift_mm"
+    assert set(asked.split()) <= set(made["rows"][0])
+    assert made["rows"] == ROWS and made["device"] and "--engine" in made["command"]
+
+
+@pytest.fixture(autouse=True)
+def threads_as_before():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
