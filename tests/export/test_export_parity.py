@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from dpa.bench.session_rows import measure_sessions
 from dpa.engine.sessions.engine_folder import EngineFolder
 from dpa.engine.sessions.torch_session import TorchSession
 from dpa.export.build import REPORT, build_engines
@@ -152,3 +153,17 @@ def test_other_peoples_folders_are_not_replaced(network, frames, tmp_path) -> No
 def test_variants_that_do_not_exist_are_named(backends, precisions) -> None:
     with pytest.raises(UnsupportedVariant):
         choose_variants(backends, precisions)
+
+
+def test_bench_times_torch_and_every_engine(built, network, frames) -> None:
+    rows = measure_sessions(network, "pose", EngineFolder(built[0]), frames, [1, 30], threads=1, seconds=0.0)
+    assert [(row["backend"], row["batch"]) for row in rows] == [
+        ("torch", 1),
+        ("onnxruntime", 1),
+        ("torch", 30),
+        ("onnxruntime", 30),
+    ]
+    for row in rows:
+        assert row["images_per_s"] == pytest.approx(row["batch"] / row["p50_ms"] * 1e3)
+        assert row["images_per_s_end_to_end"] > 0
+    assert rows[0]["mpjpe_shift_mm"] == 0 < rows[1]["mpjpe_shift_mm"] < 0.01
