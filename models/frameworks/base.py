@@ -71,7 +71,7 @@ class DisentangledNetwork(nn.Module):
         return codes
 
     def decode(self, h_a: Tensor, h_p: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, 128], [B, 600] → rgb [B, 3, s, s] (not clamped), mask [B, 1, s, s] in [0, 1], normalised."""
+        """[B, 128], [B, 600] → rgb [B, 3, s, s] in [0, 1], mask [B, 1, s, s] in [0, 1], normalised."""
         painted: tuple[Tensor, Tensor] = self.decoder(h_a, h_p)
         return painted
 

@@ -70,12 +70,17 @@ class Decoder(nn.Module):
         y: Tensor = self.image(self.blocks(torch.cat([pose_map, tiled], dim=1)))
         return y
 
+    def colours(self, raw: Tensor) -> Tensor:
+        """A sigmoid keeps colours in [0, 1] (the project's choice): unbounded ones paint the same picture
+        under a mask that has all but vanished, and training does run into that. [B, 3, s, s] → same."""
+        return raw.sigmoid()
+
     def normalise_mask(self, logit: Tensor) -> Tensor:
         """m = 1e-4 + (1 − 1e-4)·σ(logit), times the bump, over its maximum + 1e-4. [B, 1, s, s] → same."""
         mask = (MASK_FLOOR + (1 - MASK_FLOOR) * logit.sigmoid()) * self.window
         return mask / (mask.amax(dim=(2, 3), keepdim=True) + MASK_FLOOR)
 
     def forward(self, h_a: Tensor, h_p: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, 128], [B, 600] → rgb [B, 3, s, s] (about [0, 1], not clamped), mask [B, 1, s, s] in [0, 1]."""
+        """[B, 128], [B, 600] → rgb [B, 3, s, s] in [0, 1], mask [B, 1, s, s] in [0, 1]."""
         painted = self.paint(h_a, self.spread_pose(h_p)).to(h_a.dtype)
-        return painted[:, :3] + 0.5, self.normalise_mask(painted[:, 3:])
+        return self.colours(painted[:, :3]), self.normalise_mask(painted[:, 3:])

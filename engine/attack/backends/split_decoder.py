@@ -52,11 +52,11 @@ class SplitDecoder(nn.Module):
         return part.contiguous(memory_format=torch.channels_last)
 
     def forward(self, h_a: Tensor, prefix: Tensor) -> Tensor:
-        """h_a [B, A], prefix from the same samples → rgb [B, 3, s, s], not clamped."""
+        """h_a [B, A], prefix from the same samples → rgb [B, 3, s, s] in [0, 1]."""
         tapped = (h_a @ self.taps).view(-1, 9, self.channels)
         plane = (self.inside @ tapped).view(-1, self.side, self.side, self.channels)
         y: Tensor = self.rest((prefix + plane.permute(0, 3, 1, 2)).to(self.dtype))
-        return y.to(h_a.dtype) + 0.5
+        return self.decoder.colours(y.to(h_a.dtype))
 
 
 def _taps_inside(side: int) -> Tensor:
