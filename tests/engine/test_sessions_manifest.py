@@ -87,6 +87,14 @@ def test_malformed_manifest(folder: Path, text: str) -> None:
         EngineFolder(folder)
 
 
+def test_a_key_that_stands_twice(folder: Path) -> None:
+    """Which of the two would count is the parser's secret."""
+    text = (folder / MANIFEST).read_text()
+    (folder / MANIFEST).write_text(text.replace("{", '{"source": "another", ', 1))
+    with pytest.raises(errors.MalformedManifest, match="twice"):
+        EngineFolder(folder)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
