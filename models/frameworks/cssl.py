@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dpa.models.config import Config
+from dpa.models.data.augmentation import Augmentation
 from dpa.models.data.store import PackedStore
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.frameworks.objective import FrameBatch, Outcome
@@ -49,10 +50,12 @@ class CSSL:
         weights: ReconstructionWeights | None = None,
         temporal: CSSLWeights | None = None,
         swap_appearance: bool = True,
+        augment: Augmentation | None = None,
     ) -> None:
         self.weights = weights or ReconstructionWeights()
         self.temporal = temporal or CSSLWeights()
         self.swap_appearance = swap_appearance
+        self.augment = augment
 
     def sampler(self, store: PackedStore, rows: NDArray[int64]) -> Sampler:
         """Pairs (t1, t2) of one video."""
@@ -60,8 +63,8 @@ class CSSL:
 
     def forward(self, network: DisentangledNetwork, batch: FrameBatch) -> Outcome:
         """Reconstruction under exchanged appearance, and the temporal term."""
-        view = look(network, batch)
-        h_a, h_p = network.encode(view.crops)
+        view = look(network, batch, self.augment)
+        h_a, h_p = network.encode(view.inputs)
         partner = torch.arange(len(batch), device=h_a.device) ^ 1
         rgb, mask = network.decode(h_a[partner] if self.swap_appearance else h_a, h_p)
         terms, image = reconstruct(batch, view, rgb, mask, self.weights)

@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dpa.models import processes
 from dpa.models.config import Config
+from dpa.models.data.augmentation import Augmentation
 from dpa.models.data.store import PackedStore
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.frameworks.objective import FrameBatch, Outcome
@@ -36,9 +38,11 @@ class DRNet:
         pose_dim: int,
         weights: ReconstructionWeights | None = None,
         disentangling: DRNetWeights | None = None,
+        augment: Augmentation | None = None,
     ) -> None:
         self.weights = weights or ReconstructionWeights()
         self.disentangling = disentangling or DRNetWeights()
+        self.augment = augment
         self.discriminator = PairDiscriminator(pose_dim)
         self.extra: nn.Module | None = self.discriminator
 
@@ -48,8 +52,8 @@ class DRNet:
 
     def forward(self, network: DisentangledNetwork, batch: FrameBatch) -> Outcome:
         """Reconstruction, MSE(c1, stopgrad c2), and BCE(C(p1, stopgrad p2), 0.5)."""
-        view = look(network, batch)
-        h_a, h_p = network.encode(view.crops)
+        view = look(network, batch, self.augment)
+        h_a, h_p = network.encode(view.inputs)
         partner = torch.arange(len(batch), device=h_a.device) ^ 1
         rgb, mask = network.decode(h_a[partner], h_p)
         terms, image = reconstruct(batch, view, rgb, mask, self.weights)
@@ -65,12 +69,13 @@ class DRNet:
         """Binary cross-entropy of "same person" on detached pose codes: pairs of one video are positive,
         pairs of different subjects negative."""
         with torch.no_grad():
-            h_p = network.encode(look(network, batch).crops)[1].float()
-        first, second = h_p[::2], h_p[1::2]
-        other = torch.randperm(len(first), device=h_p.device)
-        differ = batch.subject[::2] != batch.subject[::2][other]
+            h_p = network.encode(look(network, batch, self.augment).inputs)[1].float()
+        first, second, subject = h_p[::2], h_p[1::2], batch.subject[::2]
+        other = processes.part(torch.randperm(processes.count() * len(first), device=h_p.device))
+        differ = subject != processes.gathered(subject)[other]
         positive = self.discriminator(first, second)
-        negative = self.discriminator(first, second[other])[differ]
+        negative = self.discriminator(first, processes.gathered(second)[other])[differ]
         logits = torch.cat([positive, negative])
         labels = torch.cat([torch.ones_like(positive), torch.zeros_like(negative)])
-        return F.binary_cross_entropy_with_logits(logits, labels)
+        mean = F.binary_cross_entropy_with_logits(logits, labels)
+        return mean * processes.weight_of(differ.sum() + len(positive))

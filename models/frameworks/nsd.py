@@ -5,6 +5,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from dpa.models import processes
+from dpa.models.data.augmentation import Augmentation
 from dpa.models.data.store import PackedStore
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.frameworks.objective import FrameBatch, Outcome
@@ -33,8 +35,14 @@ class NSD:
     name = "nsd"
     extra: nn.Module | None = None
 
-    def __init__(self, weights: ReconstructionWeights | None = None, swap_appearance: bool = True) -> None:
+    def __init__(
+        self,
+        weights: ReconstructionWeights | None = None,
+        swap_appearance: bool = True,
+        augment: Augmentation | None = None,
+    ) -> None:
         self.weights = weights or ReconstructionWeights()
+        self.augment = augment
         self.swap_appearance = swap_appearance
 
     def sampler(self, store: PackedStore, rows: NDArray[np.int64]) -> Sampler:
@@ -43,8 +51,8 @@ class NSD:
 
     def forward(self, network: DisentangledNetwork, batch: FrameBatch) -> Outcome:
         """See the class; the loss terms are those of `reconstruct`."""
-        view = look(network, batch)
-        h_a, h_p = network.encode(view.crops)
+        view = look(network, batch, self.augment)
+        h_a, h_p = network.encode(view.inputs)
         pose_from, appearance_from = self._exchange(len(batch), h_a.device)
         turned = rotate_pose_code(h_p.float()[pose_from], batch.rotation[pose_from], batch.rotation)
         rgb, mask = network.decode(h_a[appearance_from], turned)
@@ -60,7 +68,12 @@ class NSD:
         base = torch.arange(size, device=device)
         pair, instant = base // 2 * 2, base // 2 % 2
         other_instant = pair + torch.where(instant == 0, 2, -2)
-        swap = torch.randint(0, 2, (size // 2, 1), device=device).expand(-1, 2).reshape(-1)
+        swap = _coins(size // 2, device).repeat_interleave(2)
         pose_from = torch.where(swap == 1, pair + 1 - base % 2, base)
-        appearance_from = other_instant + torch.randint(0, 2, (size,), device=device)
+        appearance_from = other_instant + _coins(size, device)
         return pose_from, appearance_from if self.swap_appearance else base
+
+
+def _coins(size: int, device: torch.device) -> Tensor:
+    """[size] of 0 or 1."""
+    return processes.part(torch.randint(0, 2, (processes.count() * size,), device=device))

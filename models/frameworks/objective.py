@@ -1,13 +1,15 @@
 """What the training loop asks of a framework: which frames make a batch, and the loss on it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from dpa.models import processes
 from dpa.models.data.store import PackedStore
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.frameworks.sampling import Sampler
@@ -52,6 +54,13 @@ class Outcome:
         for term in terms:
             total = total + term
         return total
+
+    def averaged(self) -> "Outcome":
+        """The same with the terms of the whole batch, without gradient, where several processes train."""
+        if processes.count() == 1:
+            return self
+        values = processes.averaged(torch.stack([term.detach() for term in self.terms.values()]))
+        return replace(self, terms=dict(zip(self.terms, values, strict=True)))
 
 
 class Objective(Protocol):

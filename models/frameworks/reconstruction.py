@@ -8,7 +8,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dpa.kernels.reference import composite, crop
+from dpa.models import processes
 from dpa.models.config import Config
+from dpa.models.data.augmentation import Augmentation
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.frameworks.objective import FrameBatch
 
@@ -26,11 +28,13 @@ class ReconstructionWeights(Config):
 
 @dataclass(frozen=True)
 class View:
-    """A batch as the network sees it: thumbnails [B, 3, t, t], boxes [B, 4], crops [B, 3, s, s]."""
+    """A batch as the network sees it: thumbnails [B, 3, t, t], boxes [B, 4], crops [B, 3, s, s] and what
+    the encoder gets in their place, the same crops augmented."""
 
     thumbnails: Tensor
     box: Tensor
     crops: Tensor
+    inputs: Tensor
 
 
 def whole_frame(frames: Tensor) -> Tensor:
@@ -38,11 +42,12 @@ def whole_frame(frames: Tensor) -> Tensor:
     return frames.new_tensor([1.0, 1.0, 0.0, 0.0]).expand(frames.shape[0], 4)
 
 
-def look(network: DisentangledNetwork, batch: FrameBatch) -> View:
-    """Localise and crop; gradients flow to the box through the crop."""
+def look(network: DisentangledNetwork, batch: FrameBatch, augment: Augmentation | None = None) -> View:
+    """Localise, crop and augment; gradients flow to the box through the crop."""
     thumbnails = crop(batch.frames, whole_frame(batch.frames), network.localiser_size)
     box = network.localise_thumbnails(thumbnails).float()
-    return View(thumbnails, box, network.crop(batch.frames, box))
+    crops = network.crop(batch.frames, box)
+    return View(thumbnails, box, crops, crops if augment is None else augment(crops))
 
 
 def edge_distance(image: Tensor, target: Tensor, scales: int = 3) -> Tensor:
@@ -78,10 +83,8 @@ def reconstruct(
     target = view.crops.detach()
     plate_thumbnails = crop(batch.plates, whole_frame(batch.plates), thumbnail_size)
     frame = composite(rgb, mask, view.box, plate_thumbnails, batch.plate_index)
-    prior = (
-        view.box[:, 2:].mean(0).square().sum()
-        + (view.box[:, :2].mean(0) - weights.prior_scale).square().sum()
-    )
+    mean_box = processes.averaged(view.box.mean(0))
+    prior = mean_box[2:].square().sum() + (mean_box[:2] - weights.prior_scale).square().sum()
     terms = {
         "pixel": weights.pixel * F.mse_loss(image, target),
         "perceptual": weights.perceptual * edge_distance(image, target),

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dpa.models import processes
 from dpa.models.data.store import PackedStore
 from dpa.models.frameworks.objective import FrameBatch
 from dpa.models.frameworks.sampling import Sampler
@@ -50,7 +51,8 @@ def step_generator(seed: int, step: int) -> np.random.Generator:
 
 
 class Prefetcher:
-    """Iterates (step, batch) from `start` to `stop`; `waited` counts the seconds spent on input."""
+    """Iterates (step, batch) from `start` to `stop`; `waited` counts the seconds spent on input. Where
+    several processes train, every one draws the whole batch's rows and gathers its own part."""
 
     def __init__(
         self, source: BatchSource, sampler: Sampler, size: int, seed: int, start: int, stop: int
@@ -66,7 +68,7 @@ class Prefetcher:
     def _fill(self) -> None:
         for step in self._steps:
             try:
-                rows = self._sampler(self._size, step_generator(self._seed, step))
+                rows = processes.part(self._sampler(self._size, step_generator(self._seed, step)))
                 item: FrameBatch | BaseException = self._source.batch(rows)
             except BaseException as error:
                 item = error

@@ -5,9 +5,11 @@ from typing import Literal
 from pydantic import Field
 
 from dpa.models.config import Config
+from dpa.models.data.augmentation import AugmentationRanges, Kind
 from dpa.models.frameworks.cssl import CSSLWeights
 from dpa.models.frameworks.drnet import DRNetWeights
 from dpa.models.frameworks.reconstruction import ReconstructionWeights
+from dpa.models.training.precision import Precision
 
 
 class TrainConfig(Config):
@@ -21,10 +23,12 @@ class TrainConfig(Config):
     warm_up: int = Field(200, ge=0)
     localiser_start: int = Field(400, ge=0, description="steps of background-subtraction start of S")
     localiser_rate: float = Field(0.1, ge=0, description="S's learning rate, as a share of the others'")
-    precision: Literal["fp32", "bf16"] = "bf16"
+    precision: Precision = "bf16"
     seed: int = 0
     held_out: float = Field(0.05, gt=0, lt=1, description="share of sequences kept for validation")
     swap_appearance: bool = True
+    augment: Kind = "none"
+    augmentation: AugmentationRanges = AugmentationRanges()
     weights: ReconstructionWeights = ReconstructionWeights()
     cssl: CSSLWeights = CSSLWeights()
     drnet: DRNetWeights = DRNetWeights()

@@ -1,17 +1,17 @@
-"""One training loop for all frameworks: start of the localiser, joint training, resume, logs."""
+"""One training loop for all frameworks: start of the localiser, joint training, resume, one process or
+several (`models/processes.py`)."""
 
 import math
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dpa.models import processes
 from dpa.models.data.store import PackedStore
-from dpa.models.errors import DpaError
+from dpa.models.errors import DpaError, InputError
 from dpa.models.frameworks import make_objective
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.frameworks.objective import FrameBatch, Objective, Outcome
@@ -19,12 +19,13 @@ from dpa.models.networks.config import PRESETS
 from dpa.models.training.batches import BatchSource, Prefetcher
 from dpa.models.training.checkpoint import save_network
 from dpa.models.training.config import TrainConfig
+from dpa.models.training.diary import Diary, Progress
 from dpa.models.training.localiser_start import background_boxes
 from dpa.models.training.logs import TrainingLog
+from dpa.models.training.precision import autocast, set_precision
 from dpa.models.training.state import load_state, newest_weights, save_state
-from dpa.models.training.validation import split_sequences, validate
-
-VALIDATION_ROWS = 512
+from dpa.models.training.synchronised import share_statistics
+from dpa.models.training.validation import split_sequences
 
 
 class NonFiniteLoss(DpaError):
@@ -39,13 +40,16 @@ class NonFiniteLoss(DpaError):
         )
 
 
-@dataclass(frozen=True)
-class Progress:
-    """What the loop tells its caller now and then."""
+class UnevenBatch(InputError):
+    """The batch cannot be dealt out to the processes in whole groups."""
 
-    step: int
-    steps: int
-    values: dict[str, float]
+    def __init__(self, batch: int, group: int) -> None:
+        unit = group * processes.count()
+        super().__init__(
+            f"a batch of {batch} for {processes.count()} processes",
+            f"a multiple of {unit}: whole groups of {group} for each process",
+            f"use --batch {max(unit, batch // unit * unit)}",
+        )
 
 
 def learning_rate_at(step: int, config: TrainConfig) -> float:
@@ -56,13 +60,28 @@ def learning_rate_at(step: int, config: TrainConfig) -> float:
     return config.learning_rate * (0.01 + 0.99 * (1 + math.cos(math.pi * share)) / 2)
 
 
+def whole_groups(batch: int, group: int) -> int:
+    """The batch in force: as many whole groups as fit. Raises UnevenBatch where several processes train
+    and it cannot be dealt out evenly."""
+    size = batch - batch % group
+    if processes.count() > 1 and (size != batch or size % (group * processes.count())):
+        raise UnevenBatch(batch, group)
+    return size
+
+
 class Trainer:
-    """Trains one network; `run` holds the checkpoints, the log and, at the end, the network itself."""
+    """Trains one network; `run` holds the checkpoints, the log and, at the end, the network itself.
+
+    input_wait_share: after `fit`, the share of its time that was spent waiting for data.
+    """
 
     def __init__(self, config: TrainConfig, store: PackedStore, run: Path, device: torch.device) -> None:
         torch.manual_seed(config.seed)
+        set_precision(config.precision, device)
         self.config, self.store, self.run, self.device = config, store, run, device
+        self.input_wait_share = 0.0
         network = DisentangledNetwork(PRESETS[config.preset](), config.framework).to(device)
+        share_statistics(network, device)
         self.network: DisentangledNetwork = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.objective: Objective = make_objective(config, self.network.config.pose_dim)
         extra = self.objective.extra
@@ -78,42 +97,37 @@ class Trainer:
         self.source = BatchSource(store, device)
 
     def fit(self, resume: bool, report: Callable[[Progress], None]) -> DisentangledNetwork:
-        """Trains to the configured step. Raises NonFiniteLoss, NothingToResume."""
+        """Trains to the configured step. Raises NonFiniteLoss, NothingToResume, UnevenBatch."""
         config = self.config
         start = load_state(self.run, self.network, self.extra, self.optimisers) if resume else 0
-        log = TrainingLog(self.run, start)
         sampler = self.objective.sampler(self.store, self.train_rows)
-        size = config.batch - config.batch % sampler.group
+        size = whole_groups(config.batch, sampler.group)
+        log = TrainingLog(self.run, start) if processes.rank() == 0 else None
+        diary = Diary(config, log, report, start) if log is not None else None
         self.network.train()
-        began, since = time.perf_counter(), start
         with Prefetcher(self.source, sampler, size, config.seed, start, config.steps) as batches:
             for step, batch in batches:
                 torch.manual_seed(config.seed * 1_000_003 + step)
                 outcome = self._step(step, batch)
-                done = step + 1
-                if done % config.log_every == 0 or done == config.steps:
-                    spent = time.perf_counter() - began
-                    values = {name: float(value.detach()) for name, value in outcome.terms.items()}
-                    values["images_per_s"] = (done - since) * size / spent
-                    values["input_wait_share"] = batches.waited / spent
-                    log.scalars(done, values)
-                    report(Progress(done, config.steps, values))
-                    began, since, batches.waited = time.perf_counter(), done, 0.0
-                if done % config.validate_every == 0 or done == config.steps:
-                    rows = self.validation_rows[:: max(1, len(self.validation_rows) // VALIDATION_ROWS)]
-                    measured = validate(self.network, self.store, rows[:VALIDATION_ROWS]).summary()
-                    values = {f"held_out/{name}": value for name, value in measured.items()}
-                    log.scalars(done, values)
-                    report(Progress(done, config.steps, values))
-                    log.grid(done, [outcome.target, outcome.reconstruction, outcome.mask])
-                if done % config.checkpoint_every == 0 or done == config.steps:
-                    save_state(
-                        self.run, done, self.network, self.extra, self.optimisers, self._training(done)
-                    )
-        log.close()
-        save_network(self.network, self.run, self._training(config.steps))
+                if diary is not None:
+                    self._write_down(diary, step + 1, outcome, size, batches.waited)
+        if log is not None and diary is not None:
+            log.close()
+            self.input_wait_share = diary.watch.wait_share(batches.waited)
+            save_network(self.network, self.run, self._training(config.steps))
+        processes.wait_for_all()
         self.network.eval()
         return self.network
+
+    def _write_down(self, diary: Diary, done: int, outcome: Outcome, size: int, waited: float) -> None:
+        config = self.config
+        if diary.due(config.log_every, done):
+            diary.losses(done, outcome.terms, size, waited)
+        if diary.due(config.validate_every, done):
+            diary.held_out(done, self.network, self.store, self.validation_rows)
+            diary.pictures(done, outcome)
+        if diary.due(config.checkpoint_every, done):
+            save_state(self.run, done, self.network, self.extra, self.optimisers, self._training(done))
 
     def _training(self, step: int) -> dict[str, object]:
         return {
@@ -131,18 +145,20 @@ class Trainer:
         groups[0]["lr"], groups[1]["lr"] = rate, rate if starting else rate * config.localiser_rate
         if self.extra is not None:
             self._auxiliary_step(batch, rate)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
+        with autocast(config.precision, self.device):
             outcome = self.objective.forward(self.network, batch)
             if starting:
                 outcome.terms["localiser_start"] = self._start_loss(batch)
         total = outcome.total
-        if not torch.isfinite(total):
-            raise NonFiniteLoss(step, outcome.terms, newest_weights(self.run))
+        shown = outcome.averaged()
+        if not torch.isfinite(shown.total):
+            raise NonFiniteLoss(step, shown.terms, newest_weights(self.run))
         _minimise(self.optimisers["network"], self.network, total)
-        return outcome
+        return shown
 
     def _auxiliary_step(self, batch: FrameBatch, rate: float) -> None:
-        loss = self.objective.auxiliary_loss(self.network, batch)
+        with autocast(self.config.precision, self.device):
+            loss = self.objective.auxiliary_loss(self.network, batch)
         if loss is None or self.extra is None:
             return
         self.optimisers["extra"].param_groups[0]["lr"] = rate
@@ -152,11 +168,15 @@ class Trainer:
         size = self.network.localiser_size
         target, found = background_boxes(batch.frames, batch.plates, batch.plate_index, size)
         box = self.network.localise(batch.frames)
-        return F.smooth_l1_loss(box[found], target[found], beta=0.05) if found.any() else box.sum() * 0
+        weight = processes.weight_of(found.sum())
+        if not found.any():
+            return box.sum() * 0
+        return F.smooth_l1_loss(box[found], target[found], beta=0.05) * weight
 
 
 def _minimise(optimiser: torch.optim.Optimizer, module: nn.Module, loss: Tensor) -> None:
     optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
+    processes.average_gradients(module)
     nn.utils.clip_grad_norm_(module.parameters(), 1.0)
     optimiser.step()

@@ -13,8 +13,14 @@ CAMERAS, INSTANTS, CLIPS, SIDE = 3, 4, 6, 32
 
 
 @pytest.fixture
-def tiny_config() -> NetworkConfig:
+def tiny_config(tiny_sizes: NetworkConfig) -> NetworkConfig:
     """Every part of a network, at a few thousand parameters."""
+    return tiny_sizes
+
+
+@pytest.fixture(scope="session")
+def tiny_sizes() -> NetworkConfig:
+    """The same, for fixtures that outlive a test."""
     trunk = TrunkConfig(
         block="basic",
         stem_channels=4,

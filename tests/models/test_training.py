@@ -20,6 +20,7 @@ from dpa.models.training.checkpoint import (
     save_network,
 )
 from dpa.models.training.config import TrainConfig
+from dpa.models.training.diary import Progress
 from dpa.models.training.localiser_start import MARGIN, background_boxes
 from dpa.models.training.regressor_fit import LabelledCodes, RegressorConfig, fit_regressor, labelled_rows
 from dpa.models.training.state import NothingToResume
@@ -48,7 +49,7 @@ def test_a_resumed_run_ends_with_the_same_weights(
     class Killed(Exception):
         pass
 
-    def kill(progress: loop.Progress) -> None:
+    def kill(progress: Progress) -> None:
         if progress.step == 6:
             raise Killed
 
@@ -81,7 +82,7 @@ def test_a_loss_that_is_not_finite_stops_and_names_the_checkpoint(
 ) -> None:
     trainer = loop.Trainer(tiny, squares, tmp_path, CPU)
 
-    def poison(progress: loop.Progress) -> None:
+    def poison(progress: Progress) -> None:
         if progress.step == 4:
             with torch.no_grad():
                 trainer.network.decoder.image.bias.fill_(float("nan"))

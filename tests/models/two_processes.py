@@ -1,0 +1,32 @@
+"""What `test_parallel_training.py` starts, alone or under torchrun: trains each framework on a tiny network
+and writes its run. Arguments: data set, folder of the runs, network's sizes as JSON, training settings as
+JSON by name of the run."""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+
+from dpa.models import processes
+from dpa.models.data.store import PackedStore
+from dpa.models.networks import config as network_config
+from dpa.models.networks.config import NetworkConfig
+from dpa.models.training.config import TrainConfig
+from dpa.models.training.loop import Trainer
+
+
+def main() -> None:
+    store, runs = PackedStore.open(Path(sys.argv[1])), Path(sys.argv[2])
+    sizes = NetworkConfig.model_validate_json(sys.argv[3])
+    network_config.PRESETS["small"] = lambda: sizes
+    torch.set_num_threads(1)
+    with processes.joined(torch.device("cpu")) as device:
+        for name, settings in json.loads(sys.argv[4]).items():
+            Trainer(TrainConfig.model_validate(settings), store, runs / name, device).fit(
+                False, lambda progress: None
+            )
+
+
+if __name__ == "__main__":
+    main()
