@@ -22,6 +22,11 @@ def box_grid(box: Tensor, size: tuple[int, int]) -> Tensor:
     return torch.stack([x[:, None, :].expand(-1, height, -1), y[:, :, None].expand(-1, -1, width)], dim=-1)
 
 
+def whole_frame(frames: Tensor) -> Tensor:
+    """The box (1, 1, 0, 0) for every frame. [B, ...] → [B, 4]."""
+    return frames.new_tensor([1.0, 1.0, 0.0, 0.0]).expand(frames.shape[0], 4)
+
+
 def inverse_box(box: Tensor) -> Tensor:
     """The box that maps frame coordinates back to crop coordinates. [B, 4] → [B, 4]."""
     return torch.cat([1 / box[:, :2], -box[:, 2:] / box[:, :2]], dim=1)

@@ -71,9 +71,9 @@ class Decoder(nn.Module):
         return y
 
     def colours(self, raw: Tensor) -> Tensor:
-        """A sigmoid keeps colours in [0, 1] (the project's choice): unbounded ones paint the same picture
-        under a mask that has all but vanished, and training does run into that. [B, 3, s, s] → same."""
-        return raw.sigmoid()
+        """A sigmoid, of slope 1 at grey, keeps colours in [0, 1] (the project's choice): unbounded ones
+        paint the same picture under a mask that has all but vanished. [B, 3, s, s] → same."""
+        return (4 * raw).sigmoid()
 
     def normalise_mask(self, logit: Tensor) -> Tensor:
         """m = 1e-4 + (1 − 1e-4)·σ(logit), times the bump, over its maximum + 1e-4. [B, 1, s, s] → same."""

@@ -21,7 +21,8 @@ class TrainConfig(Config):
     batch: int = Field(64, ge=4)
     learning_rate: float = Field(1e-3, gt=0)
     warm_up: int = Field(200, ge=0)
-    localiser_start: int = Field(400, ge=0, description="steps of background-subtraction start of S")
+    localiser_start: int = Field(1000, ge=0, description="steps of background-subtraction start of S")
+    mask_start: int = Field(3000, ge=0, description="steps over which background subtraction lets go of M")
     localiser_rate: float = Field(0.1, ge=0, description="S's learning rate, as a share of the others'")
     precision: Precision = "bf16"
     seed: int = 0

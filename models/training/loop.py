@@ -13,6 +13,7 @@ from dpa.models import processes
 from dpa.models.data.store import PackedStore
 from dpa.models.errors import DpaError, InputError
 from dpa.models.frameworks import make_objective
+from dpa.models.frameworks.background import background_boxes
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.frameworks.objective import FrameBatch, Objective, Outcome
 from dpa.models.networks.config import PRESETS
@@ -20,7 +21,6 @@ from dpa.models.training.batches import BatchSource, Prefetcher
 from dpa.models.training.checkpoint import save_network
 from dpa.models.training.config import TrainConfig
 from dpa.models.training.diary import Diary, Progress
-from dpa.models.training.localiser_start import background_boxes
 from dpa.models.training.logs import TrainingLog
 from dpa.models.training.precision import autocast, set_precision
 from dpa.models.training.state import load_state, newest_weights, save_state
@@ -53,9 +53,10 @@ class UnevenBatch(InputError):
 
 
 def learning_rate_at(step: int, config: TrainConfig) -> float:
-    """Linear warm-up, then a cosine to 1 % of the rate (the project's choice)."""
-    if step < config.warm_up:
-        return config.learning_rate * (step + 1) / config.warm_up
+    """Linear warm-up, again where joint training begins, then a cosine to 1 % (the project's choice)."""
+    since = step - config.localiser_start if step >= config.localiser_start else step
+    if since < config.warm_up:
+        return config.learning_rate * (since + 1) / config.warm_up
     share = (step - config.warm_up) / max(1, config.steps - config.warm_up)
     return config.learning_rate * (0.01 + 0.99 * (1 + math.cos(math.pi * share)) / 2)
 
@@ -143,12 +144,13 @@ class Trainer:
         starting = step < config.localiser_start
         groups = self.optimisers["network"].param_groups
         groups[0]["lr"], groups[1]["lr"] = rate, rate if starting else rate * config.localiser_rate
-        if self.extra is not None:
+        if self.extra is not None and not starting:
             self._auxiliary_step(batch, rate)
         with autocast(config.precision, self.device):
-            outcome = self.objective.forward(self.network, batch)
-            if starting:
-                outcome.terms["localiser_start"] = self._start_loss(batch)
+            outcome = self._start(batch) if starting else self.objective.forward(self.network, batch)
+        if not starting:
+            held = 1 - (step - config.localiser_start) / max(1, config.mask_start)
+            outcome.terms["mask_start"] = outcome.terms["mask_start"] * max(0.0, held)
         total = outcome.total
         shown = outcome.averaged()
         if not torch.isfinite(shown.total):
@@ -164,14 +166,17 @@ class Trainer:
         self.optimisers["extra"].param_groups[0]["lr"] = rate
         _minimise(self.optimisers["extra"], self.extra, loss)
 
-    def _start_loss(self, batch: FrameBatch) -> Tensor:
+    def _start(self, batch: FrameBatch) -> Outcome:
+        """S alone follows background subtraction: codes cannot settle on crops that still wander."""
         size = self.network.localiser_size
         target, found = background_boxes(batch.frames, batch.plates, batch.plate_index, size)
         box = self.network.localise(batch.frames)
         weight = processes.weight_of(found.sum())
-        if not found.any():
-            return box.sum() * 0
-        return F.smooth_l1_loss(box[found], target[found], beta=0.05) * weight
+        loss = (
+            F.smooth_l1_loss(box[found], target[found], beta=0.05) * weight if found.any() else box.sum() * 0
+        )
+        crops = self.network.crop(batch.frames, box.detach())
+        return Outcome({"localiser_start": loss}, crops, crops, torch.zeros_like(crops[:, :1]), box.detach())
 
 
 def _minimise(optimiser: torch.optim.Optimizer, module: nn.Module, loss: Tensor) -> None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from dpa.models.data.store import PackedStore
+from dpa.models.frameworks.background import MARGIN, background_boxes
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.networks import config as network_config
 from dpa.models.networks.config import NetworkConfig
@@ -21,7 +22,6 @@ from dpa.models.training.checkpoint import (
 )
 from dpa.models.training.config import TrainConfig
 from dpa.models.training.diary import Progress
-from dpa.models.training.localiser_start import MARGIN, background_boxes
 from dpa.models.training.regressor_fit import LabelledCodes, RegressorConfig, fit_regressor, labelled_rows
 from dpa.models.training.state import NothingToResume
 from dpa.models.training.validation import box_iou, split_sequences, validate

@@ -1,15 +1,15 @@
-"""The localiser's start: boxes by background subtraction, without any annotation."""
+"""The start of localiser and mask: background subtraction, without any annotation."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dpa.kernels.reference import crop
-from dpa.models.frameworks.reconstruction import whole_frame
+from dpa.kernels.reference import crop, whole_frame
 
 THRESHOLD = 0.14
 """Smallest colour difference, in [0, 1], that counts as a person. Soft shadows stay mostly below it."""
 MARGIN = 1.15
+SOFTNESS = 0.03
 SMALLEST = 0.2
 
 
@@ -31,6 +31,12 @@ def background_boxes(frames: Tensor, plates: Tensor, plate_index: Tensor, size: 
     scale = (MARGIN * side).clamp(SMALLEST, 1)
     box = torch.stack([scale, scale, (left + right) / 2, (top + bottom) / 2], dim=1)
     return box, solid.flatten(1).any(1)
+
+
+def silhouette_guess(crops: Tensor, plate_crops: Tensor) -> Tensor:
+    """Where a crop differs from its plate, softly. [B, 3, s, s] twice → [B, 1, s, s] in [0, 1]."""
+    difference = (crops - plate_crops).abs().amax(1, keepdim=True)
+    return ((difference - THRESHOLD) / SOFTNESS).sigmoid()
 
 
 def _extent(occupied: Tensor, centres: Tensor) -> tuple[Tensor, Tensor]:
