@@ -7,8 +7,9 @@ from scipy.spatial.transform import Rotation
 
 from dpa.models.data.store import PackedStore
 from dpa.models.errors import InputError
+from dpa.models.frameworks.background import THRESHOLD, silhouette_guess
 from dpa.models.frameworks.nsd import NSD, rotate_pose_code
-from dpa.models.frameworks.reconstruction import edge_distance, psnr
+from dpa.models.frameworks.reconstruction import coin_cost, edge_distance, psnr
 from dpa.models.frameworks.sampling import SynchronisedViews
 
 
@@ -66,3 +67,22 @@ def test_edge_distance_ignores_brightness_and_sees_edges() -> None:
 def test_psnr_of_a_constant_offset() -> None:
     image = torch.full((1, 3, 8, 8), 0.5)
     assert psnr(image + 0.1, image).item() == pytest.approx(20, abs=1e-4)
+
+
+def test_coin_cost_is_cross_entropy_and_still_pulls_at_an_empty_mask() -> None:
+    mask, guess = torch.rand(2, 1, 8, 8) * 0.8 + 0.1, torch.rand(2, 1, 8, 8)
+    expected = torch.nn.functional.binary_cross_entropy(mask, guess)
+    torch.testing.assert_close(coin_cost(mask, guess), expected, rtol=2e-3, atol=0)
+    logit = torch.full((1, 1, 4, 4), -6.0, requires_grad=True)
+    coin_cost(logit.sigmoid(), torch.ones(1, 1, 4, 4)).backward()
+    assert logit.grad is not None and (logit.grad < -0.9 / 16).all()
+
+
+def test_a_silhouette_is_where_the_crop_leaves_its_plate() -> None:
+    plate = torch.full((1, 3, 8, 8), 0.4)
+    crops = plate.clone()
+    crops[:, 1, 2:5, 3:6] += 4 * THRESHOLD
+    guess = silhouette_guess(crops, plate)
+    expected = torch.zeros(1, 1, 8, 8)
+    expected[..., 2:5, 3:6] = 1
+    torch.testing.assert_close(guess, expected, atol=0.02, rtol=0)
