@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ def read_video(path: Path, size: int, stride: int) -> Iterator[tuple[int, NDArra
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
-        for number, frame in enumerate(container.decode(stream)):
+        frames: Iterator[Any] = container.decode(stream)  # PyAV is typed in part
+        for number, frame in enumerate(frames):
             if number % stride == 0:
                 yield number, fit_square(frame.to_image(), size)
