@@ -7,12 +7,12 @@ from torch import Tensor
 
 from dpa.engine.attack.backends.select import make_backend
 from dpa.engine.attack.config import AttackConfig
-from dpa.engine.attack.judge import AT_ONCE, Judge, full_precision
+from dpa.engine.attack.judge import Judge, full_precision
 from dpa.engine.attack.optimisers import make_update
 from dpa.engine.attack.preparation import FrameBatch, InitialPose, Preparation
 from dpa.engine.attack.result import AttackResult
 from dpa.engine.attack.roles import Generator, Target
-from dpa.engine.attack.scheduler import Scheduler
+from dpa.engine.attack.scheduler import AT_ONCE, Scheduler
 from dpa.models.errors import InputError
 
 Progress = Callable[[int, int], None]

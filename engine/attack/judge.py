@@ -7,14 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from dpa.engine.attack.buckets import judge_sizes, padded_calls
 from dpa.engine.attack.composition import eight_bit_frames
 from dpa.engine.attack.objective import mpjpe
 from dpa.engine.attack.roles import Generator, Target
 from dpa.engine.attack.rows import Rows
 from dpa.engine.attack.scene import Scene
-
-AT_ONCE = 32
-"""Frames that are materialised at full resolution together: bounds memory, not results."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +39,20 @@ class Judge:
     def __call__(self, h_a: Tensor, scene: Scene) -> Verdict:
         """h_a [n, A], n ≥ 1, and its scene → the verdict on each sample."""
         parts = []
-        for rows in torch.split(torch.arange(len(h_a), device=h_a.device), AT_ONCE):
+        for rows, taken in padded_calls(len(h_a), judge_sizes(h_a.device), h_a.device):
             part = scene.take(rows)
-            frames = self.paint(h_a[rows], part)
+            frames = self._frames(h_a[rows], part)
             with torch.no_grad(), full_precision(h_a.device):
                 pose = self.target.predict(frames.to(h_a.dtype) / 255)
-            parts.append(Verdict(mpjpe(pose, part.reference), pose, frames))
+            parts.append(Verdict(mpjpe(pose, part.reference), pose, frames).head(taken))
         return Verdict.cat(parts)
 
     def paint(self, h_a: Tensor, scene: Scene) -> Tensor:
         """The frame with appearance h_a [n, A] as it is stored: uint8 [n, 3, H, W]."""
+        calls = padded_calls(len(h_a), judge_sizes(h_a.device), h_a.device)
+        return torch.cat([self._frames(h_a[rows], scene.take(rows))[:taken] for rows, taken in calls])
+
+    def _frames(self, h_a: Tensor, scene: Scene) -> Tensor:
         with torch.no_grad(), full_precision(h_a.device):
             rgb = self.generator.decode(h_a, scene.pose_code)[0]
             return eight_bit_frames(rgb.clamp(0, 1), scene, self.plates)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from dpa.engine.attack.buckets import padded_calls, step_sizes
 from dpa.engine.attack.judge import Judge, full_precision
 from dpa.engine.attack.result import AttackResult, Status
 from dpa.engine.attack.roles import Generator
@@ -41,12 +42,17 @@ class Preparation:
         """Prepares batches one by one, as slots ask for them. Samples whose start is not finite never
         enter a slot: they go to `finish` at once."""
         for batch in batches:
-            slots = self._prepare(batch)
+            slots = self.prepare(batch)
             sound = _finite(slots)
             if not sound.all():
                 finish(self._rejected(slots.take(~sound)))
             if sound.any():
                 yield slots.take(sound)
+
+    def prepare(self, batch: FrameBatch) -> Slots:
+        """n ≥ 1 samples before their first step."""
+        calls = padded_calls(len(batch), step_sizes(len(batch), batch.device), batch.device)
+        return Slots.cat([self._prepare(batch.take(rows)).head(taken) for rows, taken in calls])
 
     def _prepare(self, batch: FrameBatch) -> Slots:
         frames = batch.frames

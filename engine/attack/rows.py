@@ -23,6 +23,17 @@ class Rows:
             taken[field.name] = value.take(rows) if isinstance(value, Rows) else value[rows]
         return replace(self, **taken)
 
+    def head(self, count: int) -> Self:
+        """The first rows."""
+        return self.take(torch.arange(count, device=self.device))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the rows are."""
+        value = getattr(self, fields(self)[0].name)
+        device: torch.device = value.device
+        return device
+
     def to(self, device: torch.device | str) -> Self:
         """The same rows on a device."""
         return replace(self, **{field.name: getattr(self, field.name).to(device) for field in fields(self)})

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from dpa.engine.attack.algorithm import Progress, attack_stream
 from dpa.engine.attack.config import AttackRunConfig
-from dpa.engine.attack.judge import AT_ONCE
 from dpa.engine.attack.preparation import FrameBatch, InitialPose
 from dpa.engine.attack.result import AttackResult
 from dpa.engine.attack.samples import Column, picture_columns, sample_columns
+from dpa.engine.attack.scheduler import AT_ONCE
 from dpa.engine.attack.summary import RunFacts, summarise
 from dpa.engine.runs.directory import RESULTS, RunDirectory
 from dpa.engine.runs.environment import devices, versions

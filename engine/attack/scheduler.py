@@ -7,10 +7,13 @@ import torch
 from torch import Tensor
 
 from dpa.engine.attack.backends.protocol import StepBackend, StepResult, evaluate
-from dpa.engine.attack.judge import AT_ONCE, Judge, Verdict
+from dpa.engine.attack.judge import Judge, Verdict
 from dpa.engine.attack.optimisers import Update
 from dpa.engine.attack.result import AttackResult, Status
 from dpa.engine.attack.slots import Slots
+
+AT_ONCE = 32
+"""Results that are handed out together: bounds the full-resolution frames in memory."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,7 @@ class Scheduler:
 
     A plain loop keeps its whole batch until the last sample is done; here none waits for another. At
     the tail, when the queue is empty, the batch shrinks. No row of a step depends on another row, so a
-    sample's result is its own up to the rounding of batched kernels (stated in the tests).
+    sample's result is its own, up to the rounding of batched kernels (see `buckets` and the tests).
     """
 
     backend: StepBackend

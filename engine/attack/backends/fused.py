@@ -1,8 +1,8 @@
 """The fast step: the same objective on copies of the networks that waste less.
 
-Batch normalisation is folded, convolutions run in bf16 with channels last, the pose part of the decoder
-is computed once a sample, the mask's channel is skipped. Sampling, read-outs and the error stay float32.
-The judge never sees these copies.
+Batch normalisation is folded, convolutions of encoder and decoder run in bf16 with channels last, the
+pose part of the decoder is computed once a sample, the mask's channel is skipped. The localiser, sampling,
+read-outs and the error stay float32. The judge never sees these copies.
 """
 
 import copy
@@ -70,10 +70,12 @@ class FusedStep(EagerStep):
 
 
 def lowered(target: Target, dtype: torch.dtype) -> DisentangledNetwork:
-    """A copy of the target with folded batch normalisation and lowered trunks. Raises NotFusable."""
+    """A copy of the target with folded batch normalisation and a lowered encoder. The localiser keeps
+    its precision: its box moves the whole crop, and with it the gradient. Raises NotFusable."""
     network = _own(target)
     fold_batch_norms(network)
-    network.localiser.trunk = Lowered(network.localiser.trunk, dtype)  # type: ignore[assignment]
+    own = next(network.parameters()).dtype
+    network.localiser.trunk = Lowered(network.localiser.trunk, own)  # type: ignore[assignment]
     network.encoder.trunk = Lowered(network.encoder.trunk, dtype)  # type: ignore[assignment]
     network.encoder.head = Lowered(network.encoder.head, dtype)  # type: ignore[assignment]
     return network.requires_grad_(False)

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-import torch
 from torch import Tensor
 
-from dpa.engine.attack.buckets import cut
+from dpa.engine.attack.buckets import padded_calls
 from dpa.engine.attack.rows import Rows
 from dpa.engine.attack.scene import Scene
 
@@ -42,11 +41,9 @@ class StepBackend(Protocol):
 
 
 def evaluate(backend: StepBackend, h_a: Tensor, scene: Scene) -> StepResult:
-    """Any number n ≥ 1 of rows through the back-end's own sizes; padding repeats a row and is dropped."""
-    parts, start = [], 0
-    for count, size in cut(len(h_a), backend.sizes):
-        rows = torch.arange(start, start + size, device=h_a.device).clamp_max(start + count - 1)
-        result = backend(h_a[rows], scene.take(rows))
-        parts.append(result.take(torch.arange(count, device=h_a.device)))
-        start += count
+    """Any number n ≥ 1 of rows through the back-end's own sizes."""
+    parts = [
+        backend(h_a[rows], scene.take(rows)).head(taken)
+        for rows, taken in padded_calls(len(h_a), backend.sizes, h_a.device)
+    ]
     return StepResult.cat(parts)

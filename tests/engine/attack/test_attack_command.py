@@ -46,7 +46,7 @@ def run_command(tiny_world, tiny_store, tmp_path, monkeypatch):
 
     def run(*arguments):
         return CliRunner().invoke(
-            app, [*given, "--min-error", "150", "--step-size", "0.1", *map(str, arguments)]
+            app, [*given, "--min-error", "80", "--step-size", "0.1", *map(str, arguments)]
         )
 
     return run
@@ -118,7 +118,7 @@ def test_dry_run_prints_settings_that_can_be_read_back(run_command, tmp_path):
     )
     settings = yaml.safe_load(outcome.stdout)
     assert settings["subjects"] == ["S1", "S5"]
-    assert (settings["optimiser"], settings["min_error_mm"], settings["batch"]) == ("sign", 150, 256)
+    assert (settings["optimiser"], settings["min_error_mm"], settings["batch"]) == ("sign", 80, 256)
     assert settings["generator"] == settings["target"]
     assert not (tmp_path / "run").exists()
 

@@ -21,7 +21,7 @@ def both_steps(world, dtype, freeze_box=False):
     """Results of (fused, eager) at two different appearance codes of the same samples."""
     network = world.network
     objective = Objective(network, network, world.plates, freeze_box, clamp=True)
-    fused, eager = FusedStep(objective, (4,), dtype), EagerStep(objective, (4,))
+    fused, eager = FusedStep(objective, (16,), dtype), EagerStep(objective, (16,))
     preparation = Preparation(
         network,
         Judge(network, network, world.plates),
@@ -46,13 +46,13 @@ def test_folding_and_splitting_are_exact(tiny_world, freeze_box):
 
 
 def test_bf16_points_the_same_way(tiny_world):
-    """As vectors over the batch: a half-precision gradient is judged by direction and length."""
-    for fused, eager in both_steps(tiny_world(4, torch.float32), torch.bfloat16):
+    """By direction and length, in the median: some sample always sits beside a kink of a ReLU."""
+    for fused, eager in both_steps(tiny_world(16, torch.float32), torch.bfloat16):
         assert fused.error.dtype is fused.gradient.dtype is torch.float32
-        mine, reference = fused.gradient.flatten(), eager.gradient.flatten()
-        assert torch.cosine_similarity(mine, reference, dim=0) > 0.95
-        assert (mine.norm() / reference.norm() - 1).abs() < 0.15
-        torch.testing.assert_close(fused.error, eager.error, rtol=0.1, atol=2)
+        assert torch.cosine_similarity(fused.gradient, eager.gradient).median() > 0.99
+        lengths = fused.gradient.norm(dim=1) / eager.gradient.norm(dim=1)
+        assert (lengths - 1).abs().median() < 0.1
+        assert (fused.error / eager.error - 1).abs().median() < 0.05
 
 
 def test_split_decoder_paints_what_the_decoder_paints(tiny_world):
@@ -81,7 +81,7 @@ def test_the_judged_network_stays_untouched_and_the_outcome_agrees(tiny_world):
             world.frames,
             world.plates,
             world.plate_index,
-            AttackConfig(backend=backend, max_steps=40, step_size=0.1, min_error_mm=150, batch=5),
+            AttackConfig(backend=backend, max_steps=40, step_size=0.1, min_error_mm=80, batch=5),
         )
         for backend in ("eager", "fused")
     ]
@@ -91,7 +91,7 @@ def test_the_judged_network_stays_untouched_and_the_outcome_agrees(tiny_world):
     eager, fused = outcomes
     assert abs(int(eager.success.sum()) - int(fused.success.sum())) <= 1
     torch.testing.assert_close(eager.initial_error_mm, fused.initial_error_mm, rtol=0, atol=1e-2)
-    assert torch.equal(fused.success, fused.final_error_mm > 150)
+    assert torch.equal(fused.success, fused.final_error_mm > 80)
 
 
 def test_a_foreign_network_is_refused_by_name(linear_network, grey_frames):

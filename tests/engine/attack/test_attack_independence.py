@@ -6,17 +6,18 @@ import pytest
 import torch
 
 from dpa.engine.attack.algorithm import appearance_attack
-from dpa.engine.attack.buckets import bucket_sizes, cut
+from dpa.engine.attack.buckets import cut, padded_calls, powers_of_two
 from dpa.engine.attack.config import AttackConfig
 from dpa.engine.attack.result import Status
 
-TOLERANCES = {torch.float64: 1e-6, torch.float32: 2.0}
-"""Final error in mm between batch sizes. Batched kernels round differently, and up to 60 steps of Adam
-carry the rounding on; an 8-bit level of the judged frame may flip with it."""
+TOLERANCES_MM = {torch.float64: 1e-6, torch.float32: 0.5}
+"""Final error between batch sizes, the stated tolerance on a CPU. Steps, judge and preparation run in
+calls of fixed size, and at the zoo's sizes the results are then the same bits; the odd matrix sizes of
+this tiny network leave a rounding that depends on the place in a call, and tens of steps let it grow."""
 
 
 def run(world, batch, **config):
-    config = AttackConfig(batch=batch, **{"max_steps": 60, "step_size": 0.1, "min_error_mm": 150.0} | config)
+    config = AttackConfig(batch=batch, **{"max_steps": 60, "step_size": 0.1, "min_error_mm": 80.0} | config)
     return appearance_attack(
         world.network, world.network, world.frames, world.plates, world.plate_index, config
     )
@@ -30,10 +31,11 @@ def test_batch_size_does_not_change_a_sample(tiny_world, dtype):
     assert len(set(whole.iterations.tolist())) > 4, "samples must leave at different times"
     for batch in (1, 3, 7):
         other = run(world, batch=batch)
-        torch.testing.assert_close(other.final_error_mm, whole.final_error_mm, rtol=0, atol=TOLERANCES[dtype])
+        torch.testing.assert_close(
+            other.final_error_mm, whole.final_error_mm, rtol=0, atol=TOLERANCES_MM[dtype]
+        )
         assert torch.equal(other.success, whole.success)
-        if dtype is torch.float64:
-            assert torch.equal(other.iterations, whole.iterations)
+        assert torch.equal(other.iterations, whole.iterations)
 
 
 def test_a_sample_alone_equals_itself_among_others(tiny_world):
@@ -47,7 +49,7 @@ def test_a_sample_alone_equals_itself_among_others(tiny_world):
             world.frames[rows],
             world.plates,
             world.plate_index[rows],
-            AttackConfig(max_steps=60, step_size=0.1, min_error_mm=150.0),
+            AttackConfig(max_steps=60, step_size=0.1, min_error_mm=80.0),
         )
         torch.testing.assert_close(alone.h_a, whole.h_a[rows], rtol=1e-7, atol=1e-7)
 
@@ -67,7 +69,7 @@ def test_final_errors_can_be_confirmed_from_the_stored_frames(tiny_world):
         pose = world.network.predict(result.adversarial_frame.float() / 255)
     error = (pose - result.initial_pose).norm(dim=-1).mean(-1)
     torch.testing.assert_close(error, result.final_error_mm, rtol=0, atol=1e-2)
-    assert torch.equal(result.success, result.final_error_mm > 150)
+    assert torch.equal(result.success, result.final_error_mm > 80)
 
 
 def test_a_frame_of_nan_among_others_disturbs_nobody(tiny_world):
@@ -85,13 +87,21 @@ def test_a_frame_of_nan_among_others_disturbs_nobody(tiny_world):
         )
 
 
-@pytest.mark.parametrize("largest", [1, 2, 7, 32, 256])
-def test_buckets_end_at_the_batch_and_cover_every_count(largest):
-    sizes = bucket_sizes(largest)
-    assert sizes[-1] == largest
-    assert list(sizes) == sorted(set(sizes))
-    for count in range(1, 3 * largest):
+@pytest.mark.parametrize("sizes", [(16,), (16, 24, 32), *map(powers_of_two, (1, 2, 7, 256))])
+def test_calls_take_every_row_once_and_waste_little(sizes):
+    for count in range(1, 3 * sizes[-1]):
         calls = cut(count, sizes)
         assert sum(taken for taken, _ in calls) == count
-        assert all(taken <= size and size in sizes for taken, size in calls)
-        assert sum(size for _, size in calls) <= count / 0.75
+        assert all(0 < taken <= size and size in sizes for taken, size in calls)
+        assert sum(size for _, size in calls) <= max(1.25 * count, count + sizes[0] - 1, sizes[0])
+
+
+def test_powers_of_two_end_at_the_batch():
+    assert powers_of_two(1) == (1,)
+    assert powers_of_two(6) == (1, 2, 4, 6)
+    assert powers_of_two(8) == (1, 2, 4, 8)
+
+
+def test_padding_repeats_a_row_of_the_same_call():
+    calls = list(padded_calls(6, (4,), torch.device("cpu")))
+    assert [(rows.tolist(), taken) for rows, taken in calls] == [([0, 1, 2, 3], 4), ([4, 5, 5, 5], 2)]
