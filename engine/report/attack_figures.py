@@ -86,7 +86,7 @@ def error_curves(traces: Sequence[NDArray[np.float32]], min_error_mm: float, pat
     figure = Figure(figsize=(9, 3.4), dpi=160, facecolor="white", layout="constrained")
     left, right = figure.subplots(1, 2)
     for trace in kept[:256]:
-        left.plot(trace, color=MUTED, lw=0.5, alpha=0.25)
+        left.plot(trace, color=MUTED, lw=0.6, alpha=max(0.25, min(1, 30 / len(kept))))
     if kept:
         left.plot(np.median(table, axis=0), color=ACCENT, lw=2, label="median")
         right.plot(100 * (table > min_error_mm).sum(axis=0) / len(traces), color=ACCENT, lw=2)
