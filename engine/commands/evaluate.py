@@ -15,6 +15,8 @@ def evaluate(
     """PSNR of the reconstructed crop, IoU of the localiser's box, and pose errors, per subject.
 
     MPJPE: 17 joints, root-relative to the hip, no alignment; N-: after scaling; P-: after Procrustes.
+    pose_time_spearman: rank correlation of pose codes' distance and time gap over pairs of frames of one
+    video, for data with three instants a video or more.
     """
     import json
 
@@ -24,19 +26,25 @@ def evaluate(
     from dpa.engine.devices import pick_device
     from dpa.models.data.store import PackedStore
     from dpa.models.training.checkpoint import load_network
+    from dpa.models.training.time_correlation import pose_time_spearman
     from dpa.models.training.validation import validate
 
     store = PackedStore.open(data)
-    measured = validate(load_network(network).to(pick_device(device)), store, np.arange(len(store)))
+    loaded, rows = load_network(network).to(pick_device(device)), np.arange(len(store))
+    measured, drift = validate(loaded, store, rows), pose_time_spearman(loaded, store, rows)
     per_subject = {
         str(subject): measured.only(store.subject == subject).summary()
         for subject in np.unique(store.subject)
     }
-    result = {"network": network, "n": len(store), **measured.summary(), "per_subject": per_subject}
     if json_:
-        typer.echo(json.dumps(result))
+        result = {"network": network, "n": len(store), **measured.summary()}
+        typer.echo(json.dumps({**result, "pose_time_spearman": drift, "per_subject": per_subject}))
         return
     names = list(measured.summary())
-    rows = [[subject, *(f"{row[name]:.2f}" for name in names)] for subject, row in per_subject.items()]
-    rows.append(["all", *(f"{value:.2f}" for value in measured.summary().values())])
-    print_table(f"{network} on {len(store):,} frames of {data}", ["subject", *names], rows)
+    lines = [[subject, *(f"{row[name]:.2f}" for name in names)] for subject, row in per_subject.items()]
+    lines.append(["all", *(f"{value:.2f}" for value in measured.summary().values())])
+    print_table(f"{network} on {len(store):,} frames of {data}", ["subject", *names], lines)
+    if drift is None:
+        typer.echo("pose_time_spearman: not to be had from fewer than three instants a video")
+    else:
+        typer.echo(f"pose_time_spearman: {drift:.3f} (pose codes' distance against time gap)")

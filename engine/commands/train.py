@@ -16,7 +16,13 @@ def train(
     steps: Annotated[int | None, typer.Option(help="Optimiser steps  [default: 20000]")] = None,
     batch: Annotated[int | None, typer.Option(help="Frames a step  [default: 64]")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Adam's rate  [default: 0.001]")] = None,
-    precision: Annotated[str | None, typer.Option(help="bf16 (autocast) or fp32  [default: bf16]")] = None,
+    augment: Annotated[
+        str | None,
+        typer.Option(help="rgb-jitter, augmix or cutmix, on what the encoder sees  [default: none]"),
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="bf16 (autocast), tf32 (on a GPU) or fp32  [default: bf16]")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Initial weights, batches, dropout  [default: 0]")] = None,
     config: Annotated[Path | None, typer.Option(help="YAML file of settings; the flags win.")] = None,
     set_: Annotated[
@@ -29,9 +35,15 @@ def train(
 
     The localiser starts from background subtraction, then everything is trained jointly. A killed run
     goes on with --resume and, on a CPU, ends with the same weights. Then: `dpa-engine fit-regressor`.
+
+    In several processes, one for each GPU, with the same result at the same --batch:
+    `torchrun --nproc-per-node 4 --no-python dpa-engine train …`
     """
+    from contextlib import nullcontext
+
     from dpa.engine.console import training_progress
     from dpa.engine.devices import pick_device
+    from dpa.models import processes
     from dpa.models.config import load_config
     from dpa.models.data.store import PackedStore
     from dpa.models.training.config import TrainConfig
@@ -43,11 +55,17 @@ def train(
         "steps": steps,
         "batch": batch,
         "learning_rate": learning_rate,
+        "augment": augment,
         "precision": precision,
         "seed": seed,
     }
     settings = load_config(TrainConfig, config, set_ or (), flags)
-    trainer = Trainer(settings, PackedStore.open(data), out, pick_device(device))
-    with training_progress(settings.steps) as report:
-        trainer.fit(resume, report)
-    typer.echo(str(out))
+    store = PackedStore.open(data)
+    with processes.joined(pick_device(device)) as own:
+        trainer = Trainer(settings, store, out, own)
+        first = processes.rank() == 0
+        with training_progress(settings.steps) if first else nullcontext(lambda progress: None) as report:
+            trainer.fit(resume, report)
+    if first:
+        typer.echo(f"waited for data: {100 * trainer.input_wait_share:.1f} % of the time", err=True)
+        typer.echo(str(out))
