@@ -7,6 +7,7 @@ import typer
 
 import dpa
 from dpa.bench.kernels import kernels
+from dpa.bench.sessions import bench_sessions
 from dpa.engine.commands import bench as bench_commands
 from dpa.engine.commands.attack import attack
 from dpa.engine.commands.data import info
@@ -47,6 +48,7 @@ zoo.command("card")(card)
 app.add_typer(bench, name="bench")
 bench.command("data")(bench_commands.data)
 bench.command("kernels")(kernels)
+bench.command("sessions")(bench_sessions)
 
 
 def _version(wanted: bool) -> None:
