@@ -16,6 +16,7 @@ from dpa.engine.commands.doctor import doctor
 from dpa.engine.commands.evaluate import evaluate
 from dpa.engine.commands.fit_regressor import fit_regressor
 from dpa.engine.commands.predict import predict
+from dpa.engine.commands.report import report
 from dpa.engine.commands.train import train
 from dpa.engine.commands.zoo import build, card
 from dpa.engine.readable_errors import ReadableErrors
@@ -39,6 +40,7 @@ app.command("train")(train)
 app.command("fit-regressor")(fit_regressor)
 app.command("evaluate")(evaluate)
 app.command("attack")(attack)
+app.command("report")(report)
 app.command("export")(export_engines)
 app.command("predict")(predict)
 app.command("doctor")(doctor)
