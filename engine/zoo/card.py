@@ -5,6 +5,7 @@ from typing import Any
 
 from dpa.models.training.checkpoint import WEIGHTS, read_config
 from dpa.models.training.validation import Validation
+from dpa.models.zoo.recipe import read_recipe
 
 TEMPLATE = Path(__file__).with_name("card.md")
 
@@ -30,6 +31,7 @@ def model_card(name: str, folder: Path, measured: Validation, attacked: dict[str
         precision=training["precision"],
         labelled=fit["labelled_frames"],
         fraction=fit["fraction"],
+        note=f"\n- {note}" if (note := read_recipe(name).note) else "",
         subject_count=len(data["subjects"]),
         n=len(measured.psnr_db),
         **measured.summary(),

@@ -19,11 +19,15 @@ class UnknownRecipe(InputError):
 
 
 class Recipe(Config):
-    """The same recipe gives the same frames on every machine, and the same weights on the same one."""
+    """The same recipe gives the same frames on every machine, and the same weights on the same one.
+
+    note: what the model card must say of the bundled weights beyond the recipe.
+    """
 
     data: SynthConfig
     train: TrainConfig
     regressor: RegressorConfig = RegressorConfig()
+    note: str = ""
 
 
 def recipe_names() -> list[str]:
