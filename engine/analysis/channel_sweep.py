@@ -1,0 +1,145 @@
+"""Figure 6: the K channels of A's pose code with the lowest, or the highest, appearance probability replaced
+by B's, from K = 0 to all of them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dpa.engine.analysis.codes import Backgrounds, Codes
+from dpa.engine.analysis.colours import colour_distance, colour_profile
+from dpa.engine.analysis.network import Network
+from dpa.engine.analysis.painting import Painted, before_background, paint, reread_pose
+from dpa.engine.analysis.table import Table, table
+from dpa.engine.attack.objective import mpjpe
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SweepCurves:
+    """How far the pictures are from A and B, for every K and pair: [len(ks), m]. Poses: MPJPE in mm of φ on
+    the picture against φ on the reconstructions of A and B. Colours: ΔE inside the masks, likewise."""
+
+    pose_to_a: Array
+    pose_to_b: Array
+    colour_to_a: Array
+    colour_to_b: Array
+
+    def crossing(self, ks: Sequence[int], what: str) -> float:
+        """The K where the mean picture is as near to B as to A in "pose" or "colour", between two values of K
+        on the straight line; NaN where it never comes nearer to B."""
+        lead = (getattr(self, f"{what}_to_b") - getattr(self, f"{what}_to_a")).mean(axis=1)
+        ahead = np.flatnonzero(lead <= 0)
+        if not len(ahead):
+            return float("nan")
+        after = int(ahead[0])
+        if after == 0:
+            return float(ks[0])
+        part = lead[after - 1] / (lead[after - 1] - lead[after])
+        return float(ks[after - 1] + part * (ks[after] - ks[after - 1]))
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """ks: ascending numbers of replaced channels. lowest, highest: the curves where those with the lowest or
+    the highest appearance probability are replaced. strips: for "lowest" and "highest", [len(ks), 3, s, s] in
+    [0, 1], the pictures of the first pair; ends: [2, 3, s, s], its A and B."""
+
+    ks: tuple[int, ...]
+    lowest: SweepCurves
+    highest: SweepCurves
+    strips: dict[str, Tensor]
+    ends: Tensor
+
+    def summary(self) -> dict[str, float]:
+        """Figures for results.json."""
+        return {
+            f"sweep_{order}_{what}_crossing": getattr(self, order).crossing(self.ks, what)
+            for order in ("lowest", "highest")
+            for what in ("pose", "colour")
+        }
+
+    def table(self) -> Table:
+        """A line for each K."""
+        measures = ("pose_to_a", "pose_to_b", "colour_to_a", "colour_to_b")
+        rows = []
+        for place, k in enumerate(self.ks):
+            values = [
+                getattr(curves, name)[place] for curves in (self.lowest, self.highest) for name in measures
+            ]
+            rows.append([str(k), *(f"{value.mean():.1f}" for value in values)])
+        heads = [
+            f"{order} first, {name.replace('_to_', ' to ').replace(' a', ' A').replace(' b', ' B')}"
+            f" ({'mm' if name.startswith('pose') else 'ΔE'})"
+            for order in ("lowest", "highest")
+            for name in measures
+        ]
+        return table(
+            "K channels of A's pose code replaced by B's (Fig. 6)",
+            ("K", *heads),
+            rows,
+            f"Means over {self.lowest.pose_to_a.shape[1]} pairs; A's appearance code throughout.",
+        )
+
+
+def replaced(pose_a: Tensor, pose_b: Tensor, channels: Tensor) -> Tensor:
+    """A's pose codes with some channels from B's. [m, P] twice, [K] int64 → [m, P]."""
+    mixed = pose_a.clone()
+    mixed[:, channels] = pose_b[:, channels]
+    return mixed
+
+
+def channel_sweep(
+    network: Network,
+    a: Codes,
+    b: Codes,
+    behind_a: Backgrounds,
+    behind_b: Backgrounds,
+    order: NDArray[np.int64],
+    ks: Sequence[int],
+    progress: Callable[[int, int], None] | None = None,
+) -> SweepResult:
+    """a, b: codes of m ≥ 1 pairs of frames that show different people in different poses. order: [P] channels
+    from the lowest to the highest appearance probability. ks: ascending, each within 0…P.
+
+    Every picture has A's appearance code, box and plate, and the mask that its own codes make.
+    progress: called with (pictures done for, in all), counted in values of K.
+    """
+    one, other = paint(network, a.appearance, a.pose), paint(network, b.appearance, b.pose)
+    pose_a, pose_b = (
+        reread_pose(network, one, a.box, behind_a),
+        reread_pose(network, other, b.box, behind_b),
+    )
+    colour_a, colour_b = (colour_profile(side.rgb, side.mask) for side in (one, other))
+
+    def measure(painted: Painted) -> tuple[Array, ...]:
+        pose, colour = (
+            reread_pose(network, painted, a.box, behind_a),
+            colour_profile(painted.rgb, painted.mask),
+        )
+        poses = (mpjpe(pose, end).double().cpu().numpy() for end in (pose_a, pose_b))
+        return (*poses, *(colour_distance(colour, end) for end in (colour_a, colour_b)))
+
+    first = torch.zeros(1, dtype=torch.int64, device=a.box.device)
+    curves, strips, done = {}, {}, 0
+    for name, channels in (("lowest", order), ("highest", order[::-1])):
+        measured, strip = [], []
+        for k in ks:
+            chosen = torch.from_numpy(channels[:k].copy()).to(a.pose.device)
+            painted = paint(network, a.appearance, replaced(a.pose, b.pose, chosen))
+            measured.append(measure(painted))
+            strip.append(before_background(painted.take(first), a.box[first], behind_a.take(first)))
+            done += 1
+            if progress is not None:
+                progress(done, 2 * len(ks))
+        curves[name] = SweepCurves(*(np.stack(values) for values in zip(*measured, strict=True)))
+        strips[name] = torch.cat(strip).cpu()
+    ends = (
+        before_background(one.take(first), a.box[first], behind_a.take(first)),
+        before_background(other.take(first), b.box[first], behind_b.take(first)),
+    )
+    return SweepResult(tuple(ks), curves["lowest"], curves["highest"], strips, torch.cat(ends).cpu())
