@@ -1,0 +1,154 @@
+"""The same body, motion and camera in another outfit: how far the pose really moves under a true change of
+clothes. Beyond the paper; possible because the data are generated."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dpa.engine.analysis.codes import BATCH, Codes, encode_rows
+from dpa.engine.analysis.network import Network
+from dpa.engine.analysis.table import Table, table
+from dpa.engine.analysis.variance_shares import VarianceShares, variance_shares
+from dpa.models.data.store import PackedStore
+from dpa.models.errors import InputError
+from dpa.models.training.pose_metrics import mpjpe
+
+Array = NDArray[np.float64]
+
+
+class DifferentMoments(InputError):
+    """Data sets that should differ in the outfit alone do not show the same moments."""
+
+    def __init__(self, column: str) -> None:
+        super().__init__(
+            found=f"data sets that differ in {column}",
+            expected="the same bodies, motions and cameras in every outfit",
+            remedy="generate them with one seed, one set of subjects and actions, and --outfit alone changed",
+        )
+
+
+@dataclass(frozen=True)
+class CounterfactualResult:
+    """m moments in O outfits. predicted: [O, m, J, 3] mm, φ on each picture; truth: [m, J, 3], the same pose
+    in all outfits; own: [m], the number of the outfit that is the body's own. pose_shares, appearance_shares:
+    what makes the codes vary. pictures: [O, 3, H, W] in [0, 1], one moment."""
+
+    outfits: tuple[str, ...]
+    subjects: NDArray[np.str_]
+    predicted: Array
+    truth: Array
+    own: NDArray[np.int64]
+    pose_shares: VarianceShares
+    appearance_shares: VarianceShares
+    pictures: Tensor
+
+    def shifts(self) -> Array:
+        """[O, m] mm: MPJPE of φ in each outfit against φ in the body's own, where it is NaN. 17 joints,
+        root-relative, no alignment."""
+        moments = np.arange(len(self.own))
+        apart = np.stack([mpjpe(one, self.predicted[self.own, moments]) for one in self.predicted])
+        apart[self.own, moments] = np.nan
+        return apart
+
+    def errors(self) -> Array:
+        """[O, m] mm: MPJPE of φ against the true pose."""
+        return np.stack([mpjpe(one, self.truth) for one in self.predicted])
+
+    def summary(self) -> dict[str, float]:
+        """Figures for results.json."""
+        shifts, errors = self.shifts(), self.errors()
+        others = np.isfinite(shifts)
+        return {
+            "counterfactual_pose_shift_mm": float(shifts[others].mean()),
+            "counterfactual_pose_shift_p90_mm": float(np.percentile(shifts[others], 90)),
+            "counterfactual_error_own_mm": float(errors[self.own, np.arange(len(self.own))].mean()),
+            "counterfactual_error_other_mm": float(errors[others].mean()),
+            **self.pose_shares.summary("pose_code"),
+            **self.appearance_shares.summary("appearance_code"),
+        }
+
+    def table(self) -> Table:
+        """A line for each outfit, worn by those whose own it is not."""
+        shifts, errors = self.shifts(), self.errors()
+        rows = []
+        for outfit, moved, wrong in zip(
+            (*self.outfits, "all"), [*shifts, shifts], [*errors, errors], strict=True
+        ):
+            others = np.isfinite(moved)
+            figures = (moved[others].mean(), np.percentile(moved[others], 90), wrong[others].mean())
+            rows.append([outfit, *(f"{figure:.1f}" for figure in figures), str(others.sum())])
+        return table(
+            "The same body, motion and camera in another outfit",
+            ("outfit", "pose moved (mm)", "90th percentile (mm)", "error against truth (mm)", "n"),
+            rows,
+            "MPJPE over 17 joints, root-relative, no alignment; moved against φ on the picture in the body's"
+            f" own outfit, where the error is {self.summary()['counterfactual_error_own_mm']:.1f} mm.",
+        )
+
+    def shares_table(self) -> Table:
+        """What makes each code vary."""
+        named = {"pose code": self.pose_shares, "appearance code": self.appearance_shares}
+        return table(
+            "What makes the codes vary (share of the sum of squares, %)",
+            ("code", "pose", "body", "outfit", "outfit × moment"),
+            [
+                [
+                    name,
+                    *(
+                        f"{100 * value:.1f}"
+                        for value in (shares.pose, shares.body, shares.outfit, shares.outfit_and_moment)
+                    ),
+                ]
+                for name, shares in named.items()
+            ],
+            "pose: moments of one body (action, motion, camera). Exact: each moment is seen in each outfit.",
+        )
+
+
+def counterfactual(
+    network: Network, stores: dict[str, PackedStore], device: torch.device, shown: int = 0
+) -> CounterfactualResult:
+    """stores: by the name of the outfit that everybody wears, at least two; the same moments in each, in the
+    same order; a body is named as its own outfit is. shown: the moment that the result keeps as pictures.
+    Raises DifferentMoments, ValueError for a body whose own outfit is not among them."""
+    outfits = tuple(stores)
+    first = stores[outfits[0]]
+    for store in stores.values():
+        require_same_moments(first, store)
+    rows = np.arange(len(first))
+    codes = [encode_rows(network, store, rows, device) for store in stores.values()]
+    return CounterfactualResult(
+        outfits=outfits,
+        subjects=first.subject,
+        predicted=np.stack([_predict(network, store, device) for store in stores.values()]),
+        truth=first.poses.astype(np.float64),
+        own=np.array([outfits.index(name) for name in first.subject.tolist()]),
+        pose_shares=variance_shares(_stack(codes, "pose"), first.subject),
+        appearance_shares=variance_shares(_stack(codes, "appearance"), first.subject),
+        pictures=torch.cat([store.frames_at([shown]) for store in stores.values()]),
+    )
+
+
+def require_same_moments(one: PackedStore, other: PackedStore) -> None:
+    """Raises DifferentMoments unless both show the same bodies in the same poses to the same cameras."""
+    for column in ("subject", "action", "sequence", "camera", "frame"):
+        if not np.array_equal(getattr(one, column), getattr(other, column)):
+            raise DifferentMoments(column)
+    if not np.allclose(one.poses, other.poses, atol=0.01):
+        raise DifferentMoments("pose")
+
+
+def _predict(network: Network, store: PackedStore, device: torch.device) -> Array:
+    parts = []
+    for rows in np.array_split(np.arange(len(store)), -(-len(store) // BATCH)):
+        with torch.no_grad():
+            parts.append(network.predict(store.frames_at(rows).to(device)).double().cpu())
+    poses: Array = torch.cat(parts).numpy()
+    return poses
+
+
+def _stack(codes: list[Codes], name: str) -> Array:
+    return np.stack([getattr(one, name).double().cpu().numpy() for one in codes])
