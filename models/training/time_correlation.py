@@ -1,7 +1,7 @@
 """Do pose codes drift apart as time passes? What CSSL asks for (paper, section 3), measured for any
 framework."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,7 +25,7 @@ def videos(store: PackedStore, rows: NDArray[np.int64]) -> Iterator[NDArray[np.i
             yield video
 
 
-def rank_correlation(codes: list[ArrayLike], times: list[ArrayLike]) -> float:
+def rank_correlation(codes: Sequence[ArrayLike], times: Sequence[ArrayLike]) -> float:
     """Spearman's rank correlation of code distance and time gap over all pairs of frames of one video.
 
     codes: [n, D] for each video; times: [n] seconds. All videos' pairs are ranked together, since the
