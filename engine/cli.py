@@ -19,6 +19,7 @@ from dpa.engine.commands.predict import predict
 from dpa.engine.commands.report import report
 from dpa.engine.commands.train import train
 from dpa.engine.commands.zoo import build, card
+from dpa.engine.commands.zoo_ablate import ablate
 from dpa.engine.readable_errors import ReadableErrors
 from dpa.export.cli import export_engines
 
@@ -47,6 +48,7 @@ app.command("doctor")(doctor)
 app.add_typer(zoo, name="zoo")
 zoo.command("build")(build)
 zoo.command("card")(card)
+zoo.command("ablate")(ablate)
 app.add_typer(bench, name="bench")
 bench.command("data")(bench_commands.data)
 bench.command("kernels")(kernels)

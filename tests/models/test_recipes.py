@@ -21,9 +21,10 @@ def test_every_recipe_is_listed_here() -> None:
 
 @pytest.mark.parametrize("name", DIFFERENCES)
 def test_data_and_budget_are_those_of_nsd(name: str) -> None:
-    first = read_recipe("nsd").model_dump(exclude_unset=True)
+    first = read_recipe("nsd").model_dump(exclude_unset=True, exclude={"note"})
     expected = first | {"train": first["train"] | DIFFERENCES[name]}
-    assert read_recipe(name) == Recipe.model_validate(expected)
+    found = read_recipe(name).model_copy(update={"note": ""})
+    assert found == Recipe.model_validate(expected)
 
 
 def test_a_recipe_that_is_not_there_is_named() -> None:

@@ -1,0 +1,154 @@
+"""Ablation measures on painters whose disentanglement is known."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import typer
+from torch import Tensor
+from typer.testing import CliRunner
+
+from dpa.engine.commands.zoo_ablate import ablate
+from dpa.engine.zoo.ablation import measure_swap, pairs_of_people, silhouette_iou
+from dpa.models.data.contract import COLUMNS, Camera
+from dpa.models.data.store import PackedStore, PackedStoreWriter
+from dpa.models.errors import InputError
+
+CPU = torch.device("cpu")
+COLOURS = {"S1": (220, 30, 30), "S5": (30, 200, 60), "S6": (40, 60, 230)}
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> PackedStore:
+    """Twelve frames of plain squares on black, a colour for each subject, four positions each."""
+    cameras = [Camera("one", np.eye(3), np.eye(3), np.zeros(3))]
+    rows = np.zeros(12, COLUMNS)
+    frames = np.zeros((12, 16, 16, 3), np.uint8)
+    for row in range(12):
+        subject = tuple(COLOURS)[row // 4]
+        place = 2 * (row % 4)
+        frames[row, place : place + 8, 2:10] = COLOURS[subject]
+        box = (1, 1, 0, 0)
+        rows[row] = (subject, "standing", subject, row // 4, 0, 0, row % 4, row % 4, box)
+    with PackedStoreWriter(
+        tmp_path / "people",
+        cameras=cameras,
+        plates=np.zeros((1, 16, 16, 3), np.uint8),
+        fps=1,
+        seed=0,
+        source="squares",
+        count=12,
+    ) as writer:
+        silhouettes = frames.any(-1)
+        poses = np.zeros((12, 17, 3), np.float32)
+        writer.write(0, frames, silhouettes, poses, {name: rows[name] for name in COLUMNS.names or ()})
+    return PackedStore.open(tmp_path / "people")
+
+
+class Painter:
+    """Codes: a square's colour and its silhouette. `leak`: the share of the colour that the pose code
+    carries and the decoder takes from there. `drift`: whether the appearance code carries the silhouette.
+    The pose that it reads is the person's redness, 100 mm for full red, times `leak`."""
+
+    training = False
+    crop_size = localiser_size = 16
+
+    def __init__(self, leak: float, drift: bool = False) -> None:
+        self.leak, self.drift = leak, drift
+
+    def localise(self, frames: Tensor) -> Tensor:
+        return frames.new_tensor([1.0, 1.0, 0.0, 0.0]).expand(len(frames), 4)
+
+    def crop(self, frames: Tensor, box: Tensor) -> Tensor:
+        return frames
+
+    def encode(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        mask = (crops.amax(1, keepdim=True) > 0.05).float()
+        colour = (crops * mask).sum((2, 3)) / mask.sum((2, 3))
+        both = torch.cat([colour, mask.flatten(1)], 1)
+        return both, both
+
+    def decode(self, h_a: Tensor, h_p: Tensor) -> tuple[Tensor, Tensor]:
+        colour = (1 - self.leak) * h_a[:, :3] + self.leak * h_p[:, :3]
+        mask = (h_a if self.drift else h_p)[:, 3:].reshape(-1, 1, 16, 16)
+        return colour[:, :, None, None].expand(-1, -1, 16, 16), mask
+
+    def predict(self, frames: Tensor) -> Tensor:
+        pose = torch.zeros(len(frames), 17, 3)
+        pose[:, 1:, 0] = 100 * self.leak * self.encode(frames)[0][:, :1]
+        return pose
+
+
+def test_a_disentangled_painter_reads_as_one(people: PackedStore) -> None:
+    measured = measure_swap(Painter(leak=0), people, pairs_of_people(people, 12, 0), CPU)  # type: ignore[arg-type]
+    assert measured.pairs == 12
+    assert measured.colours_moved == pytest.approx(1, abs=0.02)
+    assert measured.pose_shift_mm == 0 and measured.silhouette_kept == 1
+
+
+def test_the_more_the_pose_code_leaks_the_less_the_colours_move(people: PackedStore) -> None:
+    pairs = pairs_of_people(people, 12, 0)
+    moved = [measure_swap(Painter(leak), people, pairs, CPU) for leak in (0, 0.3, 0.7, 1)]  # type: ignore[arg-type]
+    colours = [one.colours_moved for one in moved]
+    assert colours == sorted(colours, reverse=True)
+    assert colours[-1] == pytest.approx(0, abs=0.02)
+
+
+def test_the_pose_that_follows_redness_moves_by_the_change_of_redness(people: PackedStore) -> None:
+    pairs = pairs_of_people(people, 12, 0)
+    measured = measure_swap(Painter(leak=0.5), people, pairs, CPU)  # type: ignore[arg-type]
+    red = np.array([COLOURS[name][0] / 255 for name in people.subject])
+    change = 0.5 * np.abs(red[pairs[1]] - red[pairs[0]])
+    assert measured.pose_shift_mm == pytest.approx((100 * 0.5 * change * 16 / 17).mean(), rel=1e-3)
+
+
+def test_an_appearance_code_that_carries_the_pose_moves_the_silhouette(people: PackedStore) -> None:
+    pairs = pairs_of_people(people, 12, 0)
+    measured = measure_swap(Painter(leak=0, drift=True), people, pairs, CPU)  # type: ignore[arg-type]
+    silhouettes = people.silhouettes(np.arange(12))
+    first, second = silhouettes[pairs[0]], silhouettes[pairs[1]]
+    expected = ((first & second).sum((1, 2)) / (first | second).sum((1, 2))).mean()
+    assert measured.silhouette_kept == pytest.approx(expected) and expected < 0.9
+
+
+def test_overlap_of_known_masks() -> None:
+    mask = torch.zeros(2, 1, 4, 4)
+    mask[0, :, :2] = 1
+    other = torch.zeros(2, 1, 4, 4)
+    other[0, :, 1:3] = 1
+    assert silhouette_iou(mask, other).tolist() == pytest.approx([1 / 3, 1])
+
+
+def test_donors_are_other_people(people: PackedStore) -> None:
+    sources, donors = pairs_of_people(people, 9, 3)
+    assert len(sources) == len(donors) == 9
+    assert (people.subject[sources] != people.subject[donors]).all()
+    assert all(
+        (one == other).all()
+        for one, other in zip(pairs_of_people(people, 9, 3), (sources, donors), strict=True)
+    )
+
+
+def test_one_person_is_refused(people: PackedStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(people, "subject", np.full(12, "S1"))
+    with pytest.raises(InputError, match="two people"):
+        pairs_of_people(people, 4, 0)
+
+
+def test_the_command(people: PackedStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Loaded(Painter):
+        def to(self, device: torch.device) -> "Loaded":
+            return self
+
+    networks: dict[str, Callable[[], Loaded]] = {"a": lambda: Loaded(0), "b": lambda: Loaded(1)}
+    monkeypatch.setattr("dpa.models.training.checkpoint.load_network", lambda name: networks[name]())
+    app = typer.Typer()
+    app.command()(ablate)
+    given = ["a", "b", "--data", str(people.path), "--pairs", "6", "--device", "cpu"]
+    told = json.loads(CliRunner().invoke(app, [*given, "--json"]).stdout)
+    assert told["a"]["colours_moved"] > 0.9 and told["b"]["colours_moved"] < 0.1
+    printed = CliRunner().invoke(app, given).stdout
+    assert "6 pairs of people" in printed and "silhouette kept" in printed
