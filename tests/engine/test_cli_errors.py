@@ -92,6 +92,8 @@ def test_control_c_in_a_real_process() -> None:
     """From the keyboard to the exit code, through the console script's own entry."""
     script = (
         "import os, signal, sys, time, dpa.engine.doctor as d\n"
+        # a background job starts with the signal ignored; a person at a keyboard does not
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "def examine(): os.kill(os.getpid(), signal.SIGINT); time.sleep(60)\n"
         "d.examine = examine; sys.argv = ['dpa-engine', 'doctor']\n"
         "from dpa.engine.cli import main; main()\n"
