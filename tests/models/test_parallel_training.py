@@ -82,6 +82,11 @@ def test_the_weights_are_those_of_one_process(trained: tuple[Path, Path], name: 
     assert np.mean(far) < 0.01
 
 
+def test_a_mean_over_unequal_parts_is_that_of_all_entries(trained: tuple[Path, Path]) -> None:
+    one, two = (json.loads((folder / "mean.json").read_text()) for folder in trained)
+    assert one == 0 and two == np.mean([0, 0, 1, 2])
+
+
 def test_one_process_is_the_plain_operation() -> None:
     values = torch.rand(6, 2, requires_grad=True)
     assert processes.count() == 1 and processes.rank() == 0

@@ -1,6 +1,7 @@
 """What `test_parallel_training.py` starts, alone or under torchrun: trains each framework on a tiny network
-and writes its run. Arguments: data set, folder of the runs, network's sizes as JSON, training settings as
-JSON by name of the run."""
+and writes its run; and mean.json, the mean of 0, 1, 2, … over unequal parts, of which process number r
+holds 1 + 2·r. Arguments: data set, folder of the runs, network's sizes as JSON, training settings as JSON
+by name of the run."""
 
 import json
 import sys
@@ -22,6 +23,10 @@ def main() -> None:
     network_config.PRESETS["small"] = lambda: sizes
     torch.set_num_threads(1)
     with processes.joined(torch.device("cpu")) as device:
+        own = torch.arange(1.0 + 2 * processes.rank())
+        mean = processes.averaged(own.mean() * processes.weight_of(torch.tensor(len(own))))
+        if processes.rank() == 0:
+            (runs / "mean.json").write_text(json.dumps(mean.item()))
         for name, settings in json.loads(sys.argv[4]).items():
             Trainer(TrainConfig.model_validate(settings), store, runs / name, device).fit(
                 False, lambda progress: None
