@@ -9,6 +9,7 @@ import dpa
 from dpa.bench.kernels import kernels
 from dpa.bench.sessions import bench_sessions
 from dpa.engine.commands import bench as bench_commands
+from dpa.engine.commands.analyze import analyze
 from dpa.engine.commands.attack import attack
 from dpa.engine.commands.data import info
 from dpa.engine.commands.data_synth import synth
@@ -41,6 +42,7 @@ app.command("train")(train)
 app.command("fit-regressor")(fit_regressor)
 app.command("evaluate")(evaluate)
 app.command("attack")(attack)
+app.command("analyze")(analyze)
 app.command("report")(report)
 app.command("export")(export_engines)
 app.command("predict")(predict)

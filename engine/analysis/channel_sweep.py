@@ -63,26 +63,15 @@ class SweepResult:
             for what in ("pose", "colour")
         }
 
-    def table(self) -> Table:
-        """A line for each K."""
-        measures = ("pose_to_a", "pose_to_b", "colour_to_a", "colour_to_b")
-        rows = []
-        for place, k in enumerate(self.ks):
-            values = [
-                getattr(curves, name)[place] for curves in (self.lowest, self.highest) for name in measures
-            ]
-            rows.append([str(k), *(f"{value.mean():.1f}" for value in values)])
-        heads = [
-            f"{order} first, {name.replace('_to_', ' to ').replace(' a', ' A').replace(' b', ' B')}"
-            f" ({'mm' if name.startswith('pose') else 'ΔE'})"
-            for order in ("lowest", "highest")
-            for name in measures
-        ]
+    def table(self, order: str) -> Table:
+        """A line for each K. order: "lowest" or "highest"."""
+        curves: SweepCurves = getattr(self, order)
+        means = [values.mean(axis=1) for values in vars(curves).values()]
         return table(
-            "K channels of A's pose code replaced by B's (Fig. 6)",
-            ("K", *heads),
-            rows,
-            f"Means over {self.lowest.pose_to_a.shape[1]} pairs; A's appearance code throughout.",
+            f"K channels of A's pose code replaced by B's, {order} appearance probability first (Fig. 6)",
+            ("K", "pose to A (mm)", "pose to B (mm)", "colours to A (ΔE)", "colours to B (ΔE)"),
+            [[str(k), *(f"{mean[place]:.1f}" for mean in means)] for place, k in enumerate(self.ks)],
+            f"Means over {curves.pose_to_a.shape[1]} pairs; A's appearance code throughout.",
         )
 
 

@@ -1,0 +1,82 @@
+"""Runs chosen analyses of a network and keeps each as soon as it is done."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from dpa.engine.analysis.config import AnalyzeConfig
+from dpa.engine.analysis.outcome import Outcome
+from dpa.engine.analysis.study import Study
+from dpa.engine.analysis.suite import analyse
+from dpa.engine.analysis.table import Table
+from dpa.engine.devices import device_name, pick_device
+from dpa.engine.runs.directory import RESULTS, RunDirectory
+from dpa.engine.runs.environment import versions
+from dpa.models.data.store import PackedStore
+from dpa.models.frameworks.base import DisentangledNetwork
+
+FORMATS = ("png", "svg")
+
+Progress = Callable[[str, int, int], None]
+"""Called with (analysis, done, in all)."""
+
+
+def study_of(network: DisentangledNetwork, store: PackedStore, config: AnalyzeConfig) -> Study:
+    """The network, moved to the device that the settings name, with its frames."""
+    device = pick_device(config.device)
+    return Study(network.to(device), store, config, device, network.framework.upper())
+
+
+def run_analyses(
+    run: RunDirectory, study: Study, progress: Progress | None = None
+) -> tuple[dict[str, Any], list[Table]]:
+    """Does `study.config.analyses` in order. Returns what results.json holds, and the tables.
+
+    Each analysis writes figures/NAME.png and .svg, tables/NAME.csv and analyses/NAME.json at its end.
+    """
+    results: dict[str, Any] = {
+        "network": study.config.network,
+        "framework": study.label,
+        "data": {"source": study.store.source, "seed": study.store.seed, "size": list(study.store.size)},
+        "subjects": np.unique(study.store.subject[study.pool.rows]).tolist(),
+        "pool": len(study.pool),
+        "seed": study.config.seed,
+        "summary": {},
+        "seconds": {},
+    }
+    tables: list[Table] = []
+    for name in study.config.analyses:
+        started = time.perf_counter()
+        outcome = analyse(study, name, _named(progress, name))
+        keep(run, name, outcome)
+        results["summary"] |= outcome.plain_summary()
+        results["seconds"][name] = round(time.perf_counter() - started, 2)
+        tables += outcome.tables.values()
+    results |= {"device": device_name(study.device), "versions": versions()}
+    run.write_json(RESULTS, results)
+    return results, tables
+
+
+def keep(run: RunDirectory, name: str, outcome: Outcome) -> None:
+    """Writes what one analysis handed out."""
+    for title, figure in outcome.figures.items():
+        for ending in FORMATS:
+            with run.writing(f"figures/{title}.{ending}") as path:
+                figure.savefig(path)
+    for title, rows in outcome.tables.items():
+        with run.writing(f"tables/{title}.csv") as path:
+            path.write_text(rows.csv())
+    with run.writing(f"analyses/{name}.json") as path:
+        path.write_text(json.dumps(outcome.plain_summary(), indent=2) + "\n")
+
+
+def _named(progress: Progress | None, name: str) -> Callable[[int, int], None]:
+    def report(done: int, total: int) -> None:
+        if progress is not None:
+            progress(name, done, total)
+
+    report(0, 1)
+    return report
