@@ -2,6 +2,7 @@
 framework."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,7 +14,16 @@ from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.training.regressor_fit import pose_codes
 
 FEWEST_INSTANTS = 3
-"""With two instants a video has one pair, and nothing to rank within it."""
+"""With two instants a video has one pair, and nothing to rank."""
+
+
+@dataclass(frozen=True)
+class TimeCorrelation:
+    """codes: rank correlation of pose codes' distance and time gap. poses: the same of the true poses, which
+    come back as well as they go: what can be expected of a code that knows the pose and nothing else."""
+
+    codes: float
+    poses: float
 
 
 def videos(store: PackedStore, rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
@@ -26,13 +36,17 @@ def videos(store: PackedStore, rows: NDArray[np.int64]) -> Iterator[NDArray[np.i
 
 
 def rank_correlation(codes: Sequence[ArrayLike], times: Sequence[ArrayLike]) -> float:
-    """Spearman's rank correlation of code distance and time gap over all pairs of frames of one video.
+    """Spearman's rank correlation of code distance and time gap over the pairs of frames of a video, mean
+    over videos. Within them, since some actions are fast and others slow.
 
-    codes: [n, D] for each video; times: [n] seconds. All videos' pairs are ranked together, since the
-    distance that CSSL asks for is the same in every video. In [-1, 1]; 0 where all distances are equal.
+    codes: [n, D] for each video; times: [n] seconds. In [-1, 1]; a video whose codes are all equal counts 0.
     """
-    distances = np.concatenate([pdist(np.asarray(code, dtype=np.float64)) for code in codes])
-    gaps = np.concatenate([pdist(np.asarray(time, dtype=np.float64)[:, None]) for time in times])
+    return float(np.mean([_of_one(code, time) for code, time in zip(codes, times, strict=True)]))
+
+
+def _of_one(codes: ArrayLike, times: ArrayLike) -> float:
+    distances = pdist(np.asarray(codes, dtype=np.float64))
+    gaps = pdist(np.asarray(times, dtype=np.float64)[:, None])
     if np.ptp(distances) == 0 or np.ptp(gaps) == 0:
         return 0.0
     return float(spearmanr(distances, gaps).statistic)
@@ -40,12 +54,14 @@ def rank_correlation(codes: Sequence[ArrayLike], times: Sequence[ArrayLike]) -> 
 
 def pose_time_spearman(
     network: DisentangledNetwork, store: PackedStore, rows: NDArray[np.int64]
-) -> float | None:
+) -> TimeCorrelation | None:
     """The rank correlation for a network's pose codes of these rows; None without a video of three
     instants."""
     found = list(videos(store, rows))
     if not found:
         return None
-    codes = pose_codes(network, store, np.concatenate(found)).codes.cpu().numpy()
+    labelled = pose_codes(network, store, np.concatenate(found))
     ends = np.cumsum([len(video) for video in found])[:-1]
-    return rank_correlation(np.split(codes, ends), [store.time[video] for video in found])
+    times = [store.time[video] for video in found]
+    codes, poses = (np.split(one.flatten(1).cpu().numpy(), ends) for one in (labelled.codes, labelled.poses))
+    return TimeCorrelation(rank_correlation(codes, times), rank_correlation(poses, times))

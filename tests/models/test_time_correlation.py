@@ -34,14 +34,25 @@ def test_a_network_against_pairs_listed_by_hand(squares: PackedStore, tiny_confi
     rows = np.arange(24)
     frames = squares.frames_at(rows)
     codes = network.encode(network.crop(frames, network.localise(frames)))[1].detach().numpy()
-    distances, gaps = [], []
+    pairs: dict[tuple[int, int], list[tuple[float, float, float]]] = {}
     for i, j in itertools.combinations(rows, 2):
-        if (squares.sequence[i], squares.camera[i]) == (squares.sequence[j], squares.camera[j]):
-            distances.append(np.linalg.norm(codes[i] - codes[j]))
-            gaps.append(abs(squares.time[i] - squares.time[j]))
-    assert len(gaps) == 2 * 3 * 6
-    expected = spearmanr(distances, gaps).statistic
-    assert pose_time_spearman(network, squares, rows) == pytest.approx(expected, abs=1e-6)
+        video = int(squares.sequence[i]), int(squares.camera[i])
+        if video == (squares.sequence[j], squares.camera[j]):
+            code, pose = (np.linalg.norm(one[i] - one[j]) for one in (codes, squares.poses))
+            pairs.setdefault(video, []).append((code, pose, abs(squares.time[i] - squares.time[j])))
+    assert [len(listed) for listed in pairs.values()] == [6] * (2 * 3)
+    expected = [
+        np.mean(
+            [
+                spearmanr([pair[kind] for pair in one], [pair[2] for pair in one]).statistic
+                for one in pairs.values()
+            ]
+        )
+        for kind in (0, 1)
+    ]
+    found = pose_time_spearman(network, squares, rows)
+    assert found is not None
+    assert [found.codes, found.poses] == pytest.approx(expected, abs=1e-6)
 
 
 def test_two_instants_a_video_are_too_few(squares: PackedStore, tiny_config: NetworkConfig) -> None:
