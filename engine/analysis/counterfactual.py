@@ -12,6 +12,7 @@ from dpa.engine.analysis.codes import BATCH, Codes, encode_rows
 from dpa.engine.analysis.network import Network
 from dpa.engine.analysis.table import Table, table
 from dpa.engine.analysis.variance_shares import VarianceShares, variance_shares
+from dpa.kernels import crop
 from dpa.models.data.store import PackedStore
 from dpa.models.errors import InputError
 from dpa.models.training.pose_metrics import mpjpe
@@ -34,7 +35,7 @@ class DifferentMoments(InputError):
 class CounterfactualResult:
     """m moments in O outfits. predicted: [O, m, J, 3] mm, φ on each picture; truth: [m, J, 3], the same pose
     in all outfits; own: [m], the number of the outfit that is the body's own. pose_shares, appearance_shares:
-    what makes the codes vary. pictures: [O, 3, H, W] in [0, 1], one moment."""
+    what makes the codes vary. pictures: [O, 3, h, w] in [0, 1], one moment."""
 
     outfits: tuple[str, ...]
     subjects: NDArray[np.str_]
@@ -128,8 +129,14 @@ def counterfactual(
         own=np.array([outfits.index(name) for name in first.subject.tolist()]),
         pose_shares=variance_shares(_stack(codes, "pose"), first.subject),
         appearance_shares=variance_shares(_stack(codes, "appearance"), first.subject),
-        pictures=torch.cat([store.frames_at([shown]) for store in stores.values()]),
+        pictures=torch.cat([person(store, shown) for store in stores.values()]),
     )
+
+
+def person(store: PackedStore, number: int, side: int = 128) -> Tensor:
+    """One frame around the true box, with a margin. [1, 3, side, side] in [0, 1]."""
+    box = torch.from_numpy(store.box[[number]]) * torch.tensor([1.15, 1.15, 1, 1])
+    return crop(store.frames_at([number]), box, side)
 
 
 def require_same_moments(one: PackedStore, other: PackedStore) -> None:

@@ -20,9 +20,10 @@ def dependence_figure(result: Dependence) -> Figure:
         ("dCor, bias corrected", result.dcor, result.null.dcor),
     )
     for axis, (name, value, null) in zip(figure.subplots(1, 2), panels, strict=True):
-        axis.hist(null, bins=BINS, color=MUTED, label=f"random order, {len(null)} times")
+        counts = axis.hist(null, bins=BINS, color=MUTED, label=f"random order, {len(null)} times")[0]
         axis.axvline(value, color=PALETTE[1], lw=2, label=f"h_a and h_p: {value:.2f}")
         axis.set(xlim=(min(0.0, float(null.min())) - 0.03, 1.0), yticks=[], xlabel=name)
+        axis.set_ylim(0, 1.5 * np.max(counts))
         axis.legend(frameon=False, fontsize=8, loc="upper center")
         plain(axis)
     return figure
