@@ -17,17 +17,28 @@ from dpa.engine.runs.directory import RESULTS, RunDirectory
 from dpa.engine.runs.environment import versions
 from dpa.models.data.store import PackedStore
 from dpa.models.frameworks.base import DisentangledNetwork
+from dpa.models.training.checkpoint import read_config
 
 FORMATS = ("png", "svg")
+
+PAPER_NAMES = {"nsd": "NSD", "drnet": "DRNet", "cssl": "CSSL"}
 
 Progress = Callable[[str, int, int], None]
 """Called with (analysis, done, in all)."""
 
 
+def label_of(network: DisentangledNetwork) -> str:
+    """The network's name in figures, as the paper writes it: "CSSL (DA)" where it was trained with
+    augmentation."""
+    name = PAPER_NAMES.get(network.framework, network.framework)
+    told = {} if network.source is None else read_config(network.source).training
+    return f"{name} (DA)" if told.get("augment", "none") != "none" else name
+
+
 def study_of(network: DisentangledNetwork, store: PackedStore, config: AnalyzeConfig) -> Study:
     """The network, moved to the device that the settings name, with its frames."""
     device = pick_device(config.device)
-    return Study(network.to(device), store, config, device, network.framework.upper())
+    return Study(network.to(device), store, config, device, label_of(network))
 
 
 def run_analyses(

@@ -12,13 +12,14 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from dpa.engine.analysis.config import UnknownAnalysis, chosen_analyses
+from dpa.engine.analysis.run import label_of
 from dpa.engine.analysis.suite import SUITE, OneSubject, one_of_each
 from dpa.engine.commands.analyze import analyze
 from dpa.engine.runs.directory import RunDirectory
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.networks.config import small_preset
 from dpa.models.networks.regressor import Regressor
-from dpa.models.training.checkpoint import save_network
+from dpa.models.training.checkpoint import load_network, save_network
 
 FAST = ("iob.epochs=1", "iob.seeds=1", "iob.size=16", "iob.batch=32", "permutations=9", "sweep_step=300")
 PAGE = {
@@ -121,3 +122,18 @@ def test_one_subject_cannot_be_compared(run_command, tmp_path):
 def test_one_of_each_name_in_order():
     names = np.array(["b", "a", "b", "c", "a"])
     assert names[one_of_each(names, 3)].tolist() == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("framework", "training", "label"),
+    [
+        ("drnet", {}, "DRNet"),
+        ("cssl", {"augment": "none"}, "CSSL"),
+        ("cssl", {"augment": "rgb_jitter"}, "CSSL (DA)"),
+    ],
+)
+def test_figures_call_a_network_as_the_paper_does(tmp_path, framework, training, label):
+    network = DisentangledNetwork(small_preset(), framework)
+    assert label_of(network) == label.removesuffix(" (DA)")
+    save_network(network, tmp_path, training)
+    assert label_of(load_network(str(tmp_path))) == label
