@@ -21,6 +21,9 @@ def predict(
     out: Annotated[
         Path | None, typer.Option(help="File .jsonl, .csv or .parquet (default: JSON lines on stdout).")
     ] = None,
+    overlay: Annotated[
+        Path | None, typer.Option(help="Folder for pictures: each frame with its box and skeleton.")
+    ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Frames in one forward pass.")] = 32,
     precision: Annotated[str, typer.Option(help="fp32, fp16, bf16 or int8, as exported.")] = "fp32",
     backend: Annotated[
@@ -41,7 +44,9 @@ def predict(
     """
     import json
     import sys
+    from contextlib import nullcontext
 
+    from dpa.engine.prediction.overlay import both, overlay_writer
     from dpa.engine.prediction.progress import frame_progress
     from dpa.engine.prediction.quarantine import keep_list, tell
     from dpa.engine.prediction.sources import count_frames, read_sources
@@ -51,12 +56,10 @@ def predict(
 
     session = _session(engine, network, precision, backend, device)
     items = read_sources(sources, size, threads, stride)
-    with frame_progress(count_frames(sources)) as progress:
-        if out is None:
-            tally = predict_stream(session, items, jsonl_writer(sys.stdout), batch, progress)
-        else:
-            with open_writer(out) as write:
-                tally = predict_stream(session, items, write, batch, progress)
+    draw = overlay_writer(overlay) if overlay is not None else None
+    opened = nullcontext(jsonl_writer(sys.stdout)) if out is None else open_writer(out)
+    with frame_progress(count_frames(sources)) as progress, opened as write:
+        tally = predict_stream(session, items, both(write, draw) if draw else write, batch, progress)
     kept = keep_list(out, tally.quarantined) if out is not None else None
     tell(tally.quarantined)
     if out is not None and as_json:

@@ -66,4 +66,5 @@ def _run(session: Session, held: list[Frame]) -> Batch:
     frames = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2), dtype=np.float32)
     frames /= 255
     made = session.run(frames)
-    return Batch([frame.source for frame in held], [frame.index for frame in held], made["pose"], made["box"])
+    sources, indices = [frame.source for frame in held], [frame.index for frame in held]
+    return Batch(sources, indices, pixels, made["pose"], made["box"])

@@ -22,10 +22,12 @@ class UnknownFormat(InputError):
 
 @dataclass(frozen=True)
 class Batch:
-    """sources, indices: which frames; pose: [n, 17, 3] mm, root-relative, camera axes; box: [n, 4] θ."""
+    """sources, indices: which frames; pixels: uint8 [n, H, W, 3]; pose: [n, 17, 3] mm, root-relative,
+    camera axes; box: [n, 4] θ."""
 
     sources: list[str]
     indices: list[int]
+    pixels: NDArray[np.uint8]
     pose: NDArray[np.float32]
     box: NDArray[np.float32]
 

@@ -67,6 +67,14 @@ def test_a_file_and_its_summary(run, folder: Path, tmp_path: Path) -> None:
     assert Path(summary["unreadable_list"]).read_text().count("\n") == 1
 
 
+def test_overlay_pictures(run, folder: Path, tmp_path: Path) -> None:
+    result = run(folder, "--engine", "stub", "--out", tmp_path / "p.csv", "--overlay", tmp_path / "over")
+    assert result.exit_code == 0
+    names = sorted(path.name for path in (tmp_path / "over").iterdir())
+    assert names == [f"{number:06d}_{number}.png" for number in range(5)]
+    assert run(folder, "--engine", "stub", "--overlay", tmp_path / "over").exit_code == 2
+
+
 def test_nothing_readable_is_a_failure(run, folder: Path) -> None:
     result = run(folder / "cut.png", "--engine", "stub")
     assert result.exit_code == 1 and "nothing was predicted" in result.stderr
