@@ -37,8 +37,9 @@ class DecoderConfig(Config):
     dropout: float = 0.3
 
 
-class NetworkConfig(Config):
-    """Everything that fixes the shapes of a disentangled network."""
+class NetworkSizes(Config):
+    """What attack, analyses and export ask of any network's sizes: crop and localiser input in pixels,
+    entries of both codes, joints."""
 
     preset: str
     crop_size: int
@@ -46,6 +47,11 @@ class NetworkConfig(Config):
     appearance_dim: int = 128
     pose_dim: int = 600
     joints: int = 17
+
+
+class NetworkConfig(NetworkSizes):
+    """Everything that fixes the shapes of this project's networks."""
+
     localiser: TrunkConfig
     encoder: TrunkConfig
     head: tuple[HeadConv, ...]
@@ -111,7 +117,8 @@ def small_preset() -> NetworkConfig:
         ),
         head=(HeadConv(channels=128, kernel=4),),
         decoder=DecoderConfig(start=8, pose_channels=32, blocks=(64, 32, 16), convolutions=2, dropout=0.0),
-        regressor_hidden=512,
+        regressor_hidden=768,
+        regressor_dropout=0.3,
     )
 
 

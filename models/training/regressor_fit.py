@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from dpa.models.config import Config
 from dpa.models.data.store import PackedStore
 from dpa.models.frameworks.base import DisentangledNetwork
+from dpa.models.frameworks.reconstruction import jittered
 from dpa.models.networks.regressor import Regressor
 from dpa.models.training.batches import BatchSource, step_generator
 from dpa.models.training.checkpoint import read_config, save_network
@@ -23,9 +24,13 @@ from dpa.models.training.validation import split_sequences
 
 
 class RegressorConfig(Config):
-    """Adam at 1e-3 and the network are Rhodin's (FACTS); fraction, batch and length are ours."""
+    """Adam at 1e-3 and the network are Rhodin's (FACTS); fraction, batch, length and crops are ours: φ
+    sees each labelled frame in several crops, around the localiser's box as in training, since the pose
+    must not hang on where exactly the box lies."""
 
     fraction: float = Field(0.1, gt=0, le=1, description="labelled share of the frames, drawn at random")
+    crops: int = Field(4, ge=1, description="crops of each labelled frame, the first at S's own box")
+    box_jitter: float = Field(0.05, ge=0, description="spread of the other crops' boxes around S's")
     steps: int = Field(4000, ge=1)
     batch: int = Field(256, ge=2)
     learning_rate: float = Field(1e-3, gt=0)
@@ -47,16 +52,25 @@ def labelled_rows(rows: NDArray[np.int64], config: RegressorConfig) -> NDArray[n
 
 
 def pose_codes(
-    network: DisentangledNetwork, store: PackedStore, rows: NDArray[np.int64], batch: int = 256
+    network: DisentangledNetwork,
+    store: PackedStore,
+    rows: NDArray[np.int64],
+    box_jitter: float = 0.0,
+    batch: int = 256,
 ) -> LabelledCodes:
-    """E(S(I)) for the rows, in eval mode: batch statistics must not see what is being measured."""
+    """E(S(I)) for the rows, in eval mode: batch statistics must not see what is being measured.
+
+    box_jitter: spread of the boxes around those of S (`jittered`), drawn from torch's generator.
+    """
     source = BatchSource(store, next(network.parameters()).device)
     network.eval()
     codes = []
     with torch.no_grad():
         for start in range(0, len(rows), batch):
             frames = source.batch(rows[start : start + batch]).frames
-            codes.append(network.encode(network.crop(frames, network.localise(frames)))[1])
+            box = network.localise(frames)
+            box = jittered(box, box_jitter) if box_jitter else box
+            codes.append(network.encode(network.crop(frames, box))[1])
     return LabelledCodes(torch.cat(codes), torch.from_numpy(store.poses[rows].copy()).to(codes[0].device))
 
 
@@ -111,7 +125,11 @@ def fit_on_store(
     rows, held_out = split_sequences(store, training.held_out, training.seed)
     labelled = labelled_rows(rows, config)
     network.requires_grad_(False)
-    fit_regressor(network, pose_codes(network, store, labelled), config, report)
+    torch.manual_seed(config.seed)
+    spreads = [0.0] + [config.box_jitter] * (config.crops - 1)
+    views = [pose_codes(network, store, labelled, spread) for spread in spreads]
+    codes = LabelledCodes(torch.cat([v.codes for v in views]), torch.cat([v.poses for v in views]))
+    fit_regressor(network, codes, config, report)
     fit = {**config.model_dump(mode="json"), "labelled_frames": len(labelled)}
     save_network(network, folder, {**described, "regressor_fit": fit})
     return held_out
