@@ -6,11 +6,13 @@ from typing import Annotated
 import typer
 
 import dpa
+from dpa.bench.attack import bench_attack
 from dpa.bench.kernels import kernels
 from dpa.bench.sessions import bench_sessions
 from dpa.engine.commands import bench as bench_commands
 from dpa.engine.commands.analyze import analyze
 from dpa.engine.commands.attack import attack
+from dpa.engine.commands.check_framework import check_framework
 from dpa.engine.commands.data import info
 from dpa.engine.commands.data_synth import synth
 from dpa.engine.commands.doctor import doctor
@@ -46,6 +48,7 @@ app.command("analyze")(analyze)
 app.command("report")(report)
 app.command("export")(export_engines)
 app.command("predict")(predict)
+app.command("check-framework")(check_framework)
 app.command("doctor")(doctor)
 app.add_typer(zoo, name="zoo")
 zoo.command("build")(build)
@@ -55,6 +58,7 @@ app.add_typer(bench, name="bench")
 bench.command("data")(bench_commands.data)
 bench.command("kernels")(kernels)
 bench.command("sessions")(bench_sessions)
+bench.command("attack")(bench_attack)
 
 
 def _version(wanted: bool) -> None:

@@ -85,12 +85,14 @@ def _load(settings: "AttackRunConfig") -> "tuple[PackedStore, Networks]":
     from dpa.engine.devices import pick_device
     from dpa.engine.evaluation_set import default_evaluation_set
     from dpa.models.data.store import PackedStore
+    from dpa.models.frameworks.program import require_generator
     from dpa.models.training.checkpoint import load_network
 
     device = pick_device(settings.device)
     target = load_network(settings.target).to(device)
     same = settings.generator == settings.target
     generator = target if same else load_network(settings.generator).to(device)
+    require_generator(generator)
     if settings.source is not None:
         return PackedStore.open(settings.source), Networks(generator, target)
     with generation_progress() as report:

@@ -42,6 +42,11 @@ class DisentangledNetwork(nn.Module):
         self.regressor: Regressor | None = None
 
     @property
+    def can_regress(self) -> bool:
+        """Whether it predicts poses: its regressor has been fitted."""
+        return self.regressor is not None
+
+    @property
     def crop_size(self) -> int:
         """Side of a crop in pixels."""
         return self.config.crop_size

@@ -14,6 +14,7 @@ from dpa.models.atomic import write_bytes, write_text
 from dpa.models.config import Config
 from dpa.models.errors import InputError
 from dpa.models.frameworks.base import DisentangledNetwork
+from dpa.models.frameworks.loading import is_foreign, load_foreign
 from dpa.models.networks.config import NetworkConfig
 from dpa.models.networks.regressor import Regressor
 
@@ -119,8 +120,10 @@ def network_folder(spec: str) -> Path:
 
 
 def load_network(spec: str) -> DisentangledNetwork:
-    """A trained network by name, in eval mode and frozen. Raises NotANetwork, BrokenCheckpoint."""
-    network = read_network(network_folder(spec))
+    """A trained network by name, in eval mode and frozen: `zoo:NAME`, a run directory, a framework of the
+    user's own as `my_module:load`, or the file of a compiled program. Raises NotANetwork, BrokenCheckpoint,
+    NoSuchFramework, NotAFramework, NotAPoseProgram."""
+    network = load_foreign(spec).eval() if is_foreign(spec) else read_network(network_folder(spec))
     for parameter in network.parameters():
         parameter.requires_grad_(False)
     return network

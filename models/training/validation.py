@@ -78,7 +78,7 @@ def validate(
             plate = crop(frames.plates[frames.plate_index], box, network.crop_size)
             quality.append(psnr(plate + mask * (rgb - plate), crops).cpu())
             overlap.append(box_iou(box.cpu(), torch.from_numpy(store.box[chosen])))
-            if network.regressor is not None:
+            if network.can_regress:
                 poses.append(network.regress(h_p).cpu())
     network.train(was_training)
     psnr_db, iou = torch.cat(quality).double().numpy(), torch.cat(overlap).double().numpy()
