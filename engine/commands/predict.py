@@ -103,6 +103,7 @@ def _summary(session: "Session", tally: "Tally", out: Path, kept: Path | None) -
         "predicted": tally.predicted,
         "unreadable": [{"source": bad.source, "reason": bad.reason} for bad in tally.quarantined],
         "unreadable_list": str(kept) if kept else None,
+        "memory_mb": {"first_batch": tally.first_mb, "last_batch": tally.last_mb},
         "images_per_s": round(tally.images_per_s, 1),
         "backend": session.backend,
         "device": session.device,

@@ -1,8 +1,10 @@
 """The loop of `predict`: frames in, batches through a pose session, poses out, bad files set aside."""
 
+import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -13,11 +15,15 @@ from dpa.engine.sessions.protocol import Session
 
 @dataclass
 class Tally:
-    """What a stream came to. seconds: from the first frame asked for to the last pose written."""
+    """What a stream came to. seconds: from the first frame asked for to the last pose written; first_mb,
+    last_mb: resident memory of the process after the first and after the last batch, MB (None where
+    the system does not tell), so that a long run shows by itself whether it stays flat."""
 
     predicted: int = 0
     quarantined: list[Unreadable] = field(default_factory=list)
     seconds: float = 0.0
+    first_mb: float | None = None
+    last_mb: float | None = None
 
     @property
     def images_per_s(self) -> float:
@@ -44,6 +50,8 @@ def predict_stream(
             write(_run(session, held))
             tally.predicted += len(held)
             held.clear()
+            tally.last_mb = resident_mb()
+            tally.first_mb = tally.first_mb or tally.last_mb
         tally.seconds = time.perf_counter() - started
         if progress is not None:
             progress(tally)
@@ -59,6 +67,15 @@ def predict_stream(
             flush()
     flush()
     return tally
+
+
+def resident_mb() -> float | None:
+    """Resident memory of this process, MB; None where /proc does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def _run(session: Session, held: list[Frame]) -> Batch:

@@ -101,8 +101,9 @@ def test_memory_holds_one_batch_at_most(session) -> None:
         written.extend(batch.indices)
         assert len(asked) - len(written) == 0
 
-    predict_stream(session, endless(), write, batch=5)
+    tally = predict_stream(session, endless(), write, batch=5)
     assert written == list(range(50))
+    assert (tally.first_mb is None) == (tally.last_mb is None) and (tally.last_mb or 100) > 10
 
 
 def test_a_stream_that_breaks_leaves_no_file(session, tmp_path: Path) -> None:
