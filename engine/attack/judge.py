@@ -9,6 +9,7 @@ from torch import Tensor
 
 from dpa.engine.attack.buckets import judge_sizes, padded_calls
 from dpa.engine.attack.composition import eight_bit_frames
+from dpa.engine.attack.memory import in_halves
 from dpa.engine.attack.objective import mpjpe
 from dpa.engine.attack.roles import Generator, Target
 from dpa.engine.attack.rows import Rows
@@ -38,19 +39,25 @@ class Judge:
 
     def __call__(self, h_a: Tensor, scene: Scene) -> Verdict:
         """h_a [n, A], n ≥ 1, and its scene → the verdict on each sample."""
-        parts = []
+        parts: list[Verdict] = []
         for rows, taken in padded_calls(len(h_a), judge_sizes(h_a.device), h_a.device):
-            part = scene.take(rows)
-            frames = self._frames(h_a[rows], part)
-            with torch.no_grad(), full_precision(h_a.device):
-                pose = self.target.predict(frames.to(h_a.dtype) / 255)
-            parts.append(Verdict(mpjpe(pose, part.reference), pose, frames).head(taken))
+            verdicts = in_halves(lambda some: self._verdict(h_a[some], scene.take(some)), rows)
+            parts.append(Verdict.cat(verdicts).head(taken))
         return Verdict.cat(parts)
+
+    def _verdict(self, h_a: Tensor, scene: Scene) -> Verdict:
+        frames = self._frames(h_a, scene)
+        with torch.no_grad(), full_precision(h_a.device):
+            pose = self.target.predict(frames.to(h_a.dtype) / 255)
+        return Verdict(mpjpe(pose, scene.reference), pose, frames)
 
     def paint(self, h_a: Tensor, scene: Scene) -> Tensor:
         """The frame with appearance h_a [n, A] as it is stored: uint8 [n, 3, H, W]."""
-        calls = padded_calls(len(h_a), judge_sizes(h_a.device), h_a.device)
-        return torch.cat([self._frames(h_a[rows], scene.take(rows))[:taken] for rows, taken in calls])
+        parts: list[Tensor] = []
+        for rows, taken in padded_calls(len(h_a), judge_sizes(h_a.device), h_a.device):
+            frames = in_halves(lambda some: self._frames(h_a[some], scene.take(some)), rows)
+            parts.append(torch.cat(frames)[:taken])
+        return torch.cat(parts)
 
     def _frames(self, h_a: Tensor, scene: Scene) -> Tensor:
         with torch.no_grad(), full_precision(h_a.device):

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from dpa.engine.attack.buckets import padded_calls, step_sizes
 from dpa.engine.attack.judge import Judge, full_precision
+from dpa.engine.attack.memory import in_halves
 from dpa.engine.attack.result import AttackResult, Status
 from dpa.engine.attack.roles import Generator
 from dpa.engine.attack.rows import Rows
@@ -51,8 +52,11 @@ class Preparation:
 
     def prepare(self, batch: FrameBatch) -> Slots:
         """n ≥ 1 samples before their first step."""
-        calls = padded_calls(len(batch), step_sizes(len(batch), batch.device), batch.device)
-        return Slots.cat([self._prepare(batch.take(rows)).head(taken) for rows, taken in calls])
+        parts = []
+        for rows, taken in padded_calls(len(batch), step_sizes(len(batch), batch.device), batch.device):
+            prepared = in_halves(lambda some: self._prepare(batch.take(some)), rows)
+            parts.append(Slots.cat(prepared).head(taken))
+        return Slots.cat(parts)
 
     def _prepare(self, batch: FrameBatch) -> Slots:
         frames = batch.frames

@@ -1,5 +1,6 @@
 """Continuous batching: a slot whose sample is done hands it out and takes the next one at once."""
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -8,12 +9,15 @@ from torch import Tensor
 
 from dpa.engine.attack.backends.protocol import StepBackend, StepResult, evaluate
 from dpa.engine.attack.judge import Judge, Verdict
+from dpa.engine.attack.memory import Limited, OutOfMemory, attempt
 from dpa.engine.attack.optimisers import Update
 from dpa.engine.attack.result import AttackResult, Status
 from dpa.engine.attack.slots import Slots
 
 AT_ONCE = 32
 """Results that are handed out together: bounds the full-resolution frames in memory."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,7 @@ class Scheduler:
     A plain loop keeps its whole batch until the last sample is done; here none waits for another. At
     the tail, when the queue is empty, the batch shrinks. No row of a step depends on another row, so a
     sample's result is its own, up to the rounding of batched kernels (see `buckets` and the tests).
+    Where memory does not suffice for a step, half of the batch waits with all that it has reached.
     """
 
     backend: StepBackend
@@ -34,24 +39,43 @@ class Scheduler:
 
     def run(self, queue: Iterator[Slots], finish: Callable[[AttackResult], None]) -> None:
         """queue: samples ready to begin, in groups of any size; `finish` gets results as they come, in
-        groups of at most AT_ONCE."""
+        groups of at most AT_ONCE. Raises OutOfMemory."""
         waiting: list[Slots] = []
         active: Slots | None = None
+        batch = self.batch
         while True:
-            active, waiting = self._refill(active, waiting, queue)
+            active, waiting = self._refill(active, waiting, queue, batch)
             if active is None:
                 return
-            step = evaluate(self.backend, active.h_a, active.scene)
+            step, complaint = self._step(active, batch)
+            if step is None:
+                batch = self._smaller(len(active), complaint)
+                order = torch.arange(len(active), device=active.h_a.device)
+                waiting.append(active.take(order[batch:]))
+                active = active.take(order[:batch])
+                continue
             active = self._observe(active, step)
             active, leaving = self._leave(active, step, finish)
             active = self._advance(active, step, ~leaving)
 
+    def _step(self, active: Slots, batch: int) -> tuple[StepResult | None, str]:
+        """One step of every sample; None and the complaint where memory ran out."""
+        backend = Limited(self.backend, batch)
+        return attempt(lambda: evaluate(backend, active.h_a, active.scene), active.h_a.device)
+
+    def _smaller(self, rows: int, complaint: str) -> int:
+        """The batch to go on with after memory ran out with `rows` samples. Raises OutOfMemory."""
+        if rows <= self.backend.sizes[0]:
+            raise OutOfMemory(self.backend.sizes[0], complaint)
+        log.warning("out of memory with %d samples at once, going on with %d: %s", rows, rows // 2, complaint)
+        return rows // 2
+
     def _refill(
-        self, active: Slots | None, waiting: list[Slots], queue: Iterator[Slots]
+        self, active: Slots | None, waiting: list[Slots], queue: Iterator[Slots], batch: int
     ) -> tuple[Slots | None, list[Slots]]:
         """Fills free slots; what does not fit of the last group waits. None when no sample is left."""
         parts = [] if active is None or not len(active) else [active]
-        while (free := self.batch - sum(map(len, parts))) > 0:
+        while (free := batch - sum(map(len, parts))) > 0:
             group = waiting.pop() if waiting else next(queue, None)
             if group is None:
                 break
