@@ -72,6 +72,7 @@ class ForeignNetwork(DisentangledNetwork):
             pose_dim=self.code_shapes[1].numel(),
             code=_source_hash(type(inner)),
         )
+        self.eval()
 
     @property
     def own(self) -> Framework:
