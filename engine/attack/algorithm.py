@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 import torch
 from torch import Tensor
 
+from dpa.engine.attack.backends.protocol import StepBackend
 from dpa.engine.attack.backends.select import make_backend
 from dpa.engine.attack.config import AttackConfig
 from dpa.engine.attack.judge import Judge, full_precision
@@ -40,12 +41,14 @@ def attack_stream(
     *,
     initial_pose: InitialPose | None = None,
     progress: Progress | None = None,
+    backend: StepBackend | None = None,
 ) -> None:
     """Attacks samples as they come and hands each result to `sink` when it is done, in groups of at
     most 32 and in no particular order. Memory holds `config.batch` samples, however many there are.
 
     batches: frames in groups, on the networks' device; plates: [P, 3, H, W] in [0, 1];
-    initial_pose: gives q, by default target.predict. Raises TrainingMode.
+    initial_pose: gives q, by default target.predict; backend: one that is ready, for the same networks
+    and plates, in place of the one that `config` names. Raises TrainingMode.
     """
     for role, network in (("generator", generator), ("target", target)):
         if network.training:
@@ -60,7 +63,7 @@ def attack_stream(
         if progress is not None:
             progress(finished, succeeded)
 
-    backend = make_backend(generator, target, plates, config)
+    backend = backend or make_backend(generator, target, plates, config)
     preparation = Preparation(
         generator, judge, initial_pose or _quietly(target.predict), backend.prefix, config.max_steps
     )
@@ -85,10 +88,11 @@ def appearance_attack(
     *,
     initial_pose: InitialPose | None = None,
     progress: Progress | None = None,
+    backend: StepBackend | None = None,
 ) -> AttackResult:
     """Attacks frames that fit into memory. frames: [n, 3, H, W] in [0, 1], n ≥ 1; plates:
     [P, 3, H, W] in [0, 1]; plate_index: [n] int64. Returns the results in the order of the frames,
-    whether they succeeded or not. Raises TrainingMode.
+    whether they succeeded or not. initial_pose, backend: as in `attack_stream`. Raises TrainingMode.
     """
     results: list[AttackResult] = []
     batches = _in_groups(frames, plate_index)
@@ -101,6 +105,7 @@ def appearance_attack(
         results.append,
         initial_pose=initial_pose,
         progress=progress,
+        backend=backend,
     )
     result = AttackResult.cat(results)
     return result.take(result.index.argsort())

@@ -1,0 +1,127 @@
+"""`dpa-engine bench attack`: the plain loop, the engine's step back-ends and peers on the same samples."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from dpa.bench.attack_rows import Task
+
+Flag = typer.Option
+
+
+def bench_attack(
+    source: Annotated[Path | None, typer.Argument(help="Packed set (default: the evaluation set).")] = None,
+    target: Annotated[str, Flag(help="Network that is attacked.")] = "zoo:nsd",
+    name: Annotated[
+        list[str] | None, Flag(help="Who takes part: plain, eager, fused.  [default: all]")
+    ] = None,
+    samples: Annotated[int, Flag(min=1, help="Held-out frames.")] = 256,
+    batch: Annotated[int, Flag(min=1, help="Samples that the engine attacks at once.")] = 256,
+    plain_batch: Annotated[int, Flag(min=1, help="Batch of the plain loop and of peers.")] = 32,
+    step_size: Annotated[float | None, Flag(help="In units of the code.  [by optimiser]")] = None,
+    optimiser: Annotated[str, Flag(help="adam, sgd or sign.")] = "adam",
+    max_steps: Annotated[int, Flag(min=0, help="Updates of a sample at most.")] = 200,
+    min_error: Annotated[float, Flag(help="Success is an MPJPE above this, mm.")] = 175.0,
+    rounds: Annotated[int, Flag(min=1, help="Repeats; the median counts.")] = 1,
+    threads: Annotated[int | None, Flag(min=1, help="Processor cores to use.  [default: torch's]")] = None,
+    seed: Annotated[int, Flag(help="Picks the samples.")] = 0,
+    device: Annotated[str, Flag(help="auto, cpu or cuda.")] = "auto",
+    as_json: Annotated[bool, Flag("--json", help="Print JSON only.")] = False,
+) -> None:
+    """Time whole attacks: samples/s to the same outcome, judged by the same fp32 target.
+
+    All take turns, so that a change of the machine's speed meets everyone. An iteration is the value and
+    gradient of one sample; the plain loop's count those of samples that wait for their batch's last one.
+    """
+    import json
+
+    import torch
+
+    from dpa.bench.attack_report import measure_attack
+    from dpa.engine.attack.config import AttackConfig
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    config = AttackConfig.model_validate(
+        {
+            "batch": batch,
+            "optimiser": optimiser,
+            "step_size": step_size,
+            "max_steps": max_steps,
+            "min_error_mm": min_error,
+            "seed": seed,
+        }
+    )
+    task = _task(source, target, samples, seed, device)
+    options = [str(source)] if source else []
+    options += [f"--target {target}", f"--samples {samples}", f"--batch {batch}"]
+    options += [
+        f"--plain-batch {plain_batch}",
+        f"--optimiser {optimiser}",
+        f"--step-size {config.step_size:g}",
+    ]
+    options += [f"--max-steps {max_steps}", f"--min-error {min_error:g}", f"--rounds {rounds}"]
+    options += [f"--threads {torch.get_num_threads()}", f"--seed {seed}", f"--device {device}"]
+    command = " ".join(["dpa-engine bench attack", *options])
+    document = measure_attack(task, config, name, plain_batch, rounds, command, _say)
+    if as_json:
+        typer.echo(json.dumps(document))
+    else:
+        _print(document)
+
+
+def _task(source: Path | None, target: str, samples: int, seed: int, device: str) -> "Task":
+    import torch
+
+    from dpa.bench.attack_rows import Task
+    from dpa.engine.attack.progress import generation_progress
+    from dpa.engine.devices import pick_device
+    from dpa.engine.evaluation_set import choose_samples, default_evaluation_set
+    from dpa.models.data.store import PackedStore
+    from dpa.models.training.checkpoint import load_network
+
+    place = pick_device(device)
+    network = load_network(target).to(place)
+    with generation_progress() as report:
+        store = PackedStore.open(source) if source else default_evaluation_set(report)
+    rows = choose_samples(store, samples, seed)
+    plate_index = torch.from_numpy(store.plate[rows]).long()
+    plates = store.plates_tensor()
+    return Task(network, network, store.frames_at(rows).to(place), plates.to(place), plate_index.to(place))
+
+
+def _say(words: str) -> None:
+    typer.echo(words, err=True)
+
+
+def _print(document: dict[str, Any]) -> None:
+    from dpa.engine.console import print_table
+    from dpa.engine.report.markdown import figure_text
+
+    compared = document["ratios"]
+    first = document["rows"][0]["name"]
+    table = [
+        [
+            line["name"],
+            f"{line['samples_per_s']:.2f}",
+            f"{compared.get(line['name'] + '/' + first, 1.0):.2f}×",
+            f"{line['sample_iterations_per_s']:.0f}",
+            f"{line['iterations']:.1f}",
+            f"{100 * line['success_rate']:.1f} %",
+            figure_text(line["mpjpe_final_mm"]),
+            figure_text(line["psnr_db"], 2),
+        ]
+        for line in document["rows"]
+    ]
+    columns = ["", "samples/s", f"/{first}", "iter/s", "iter", "> threshold", "final mm", "PSNR dB"]
+    print_table(f"Attack on {document['device']}", columns, table)
+    for line in document["rows"]:
+        if line["note"] or line["setup_s"] > 1:
+            typer.echo(f"{line['name']}: {line['note']} (made ready in {line['setup_s']:.1f} s)")
+    peak = ", ".join(f"{name} {rate:,.0f}" for name, rate in document["matmul_gflops_by_dtype"].items())
+    typer.echo(
+        f"best step: {document['achieved_gflops']:,.1f} GFLOP/s; matrix product, GFLOP/s: {peak}\n"
+        f"again: {document['command']}"
+    )

@@ -1,0 +1,65 @@
+"""Who takes part in `bench attack`: the plain loop, the engine with each step back-end, and peers."""
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from dpa.bench.attack_plain import plain_attack
+from dpa.bench.attack_rows import Contender, Pictures, Task
+from dpa.engine.attack.algorithm import appearance_attack
+from dpa.engine.attack.backends.protocol import StepBackend
+from dpa.engine.attack.backends.select import make_backend
+from dpa.engine.attack.config import AttackConfig
+from dpa.models.errors import InputError
+
+PLAIN = "plain"
+BACKENDS = ("eager", "fused")
+WARM_SAMPLES, WARM_STEPS = 4, 2
+
+
+class UnknownContender(InputError):
+    """A name that nobody bears."""
+
+
+def make_contenders(
+    names: Sequence[str], task: Task, config: AttackConfig, plain_batch: int
+) -> list[Contender]:
+    """The named ones, ready to run: back-ends made, everything called once on a few samples. Raises
+    UnknownContender."""
+    makers: dict[str, Callable[[], Contender]] = {PLAIN: partial(plain, task, config, plain_batch)}
+    makers |= {name: partial(engine, name, task, config) for name in BACKENDS}
+    for name in names:
+        if name not in makers:
+            known = ", ".join(makers)
+            raise UnknownContender(f"contender {name!r}", f"one of {known}", "name one of these")
+    return [makers[name]() for name in names]
+
+
+def plain(task: Task, config: AttackConfig, batch: int, name: str = PLAIN) -> Contender:
+    """The plain loop, batch after batch."""
+    groups = [task.part(start, start + batch) for start in range(0, len(task), batch)]
+    _plain_piece(task.part(0, WARM_SAMPLES), config.model_copy(update={"max_steps": WARM_STEPS}))
+    return Contender(name, [partial(_plain_piece, group, config) for group in groups])
+
+
+def engine(backend: str, task: Task, config: AttackConfig, name: str = "") -> Contender:
+    """The engine with a step back-end, all samples in one stream."""
+    config = config.model_copy(update={"backend": backend})
+    begin = time.perf_counter()
+    step = make_backend(task.generator, task.target, task.plates, config)
+    short = config.model_copy(update={"max_steps": WARM_STEPS})
+    _engine_piece(task.part(0, WARM_SAMPLES), short, step)
+    setup = time.perf_counter() - begin
+    return Contender(name or backend, [partial(_engine_piece, task, config, step)], setup)
+
+
+def _plain_piece(task: Task, config: AttackConfig) -> Pictures:
+    made = plain_attack(task.generator, task.target, task.frames, task.plates, task.plate_index, config)
+    return Pictures(made.before, made.after, made.computed)
+
+
+def _engine_piece(task: Task, config: AttackConfig, step: StepBackend) -> Pictures:
+    made = appearance_attack(
+        task.generator, task.target, task.frames, task.plates, task.plate_index, config, backend=step
+    )
+    return Pictures(made.initial_frame, made.adversarial_frame, int(made.backwards.sum()))

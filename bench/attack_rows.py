@@ -1,0 +1,134 @@
+"""The measurement behind `bench attack`: plain, our back-ends and peers attack the same samples, in turns."""
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dpa.bench.timing import measure
+from dpa.engine.attack.judge import full_precision
+from dpa.engine.attack.objective import mpjpe
+from dpa.engine.attack.roles import Generator, Target
+from dpa.engine.attack.similarity import compare_pictures
+from dpa.engine.attack.summary import finite_mean
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What all contenders attack. frames: [n, 3, H, W] in [0, 1]; plates: [P, 3, H, W]; plate_index: [n]
+    int64; all on the networks' device, networks in eval mode."""
+
+    generator: Generator
+    target: Target
+    frames: Tensor
+    plates: Tensor
+    plate_index: Tensor
+
+    def part(self, start: int, stop: int) -> "Task":
+        """Some of the samples."""
+        rows = slice(start, stop)
+        return Task(self.generator, self.target, self.frames[rows], self.plates, self.plate_index[rows])
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What a contender hands in for some samples: uint8 [n, 3, H, W] synthesised before the attack and
+    adversarial, and the sample-iterations (value and gradient of one sample) that it computed for them."""
+
+    before: Tensor
+    after: Tensor
+    computed: int
+
+
+@dataclass
+class Contender:
+    """pieces: the whole task in parts that can be run on their own, one after another. setup_s: what was
+    done once beforehand (export, warm-up) and is in no figure. note: what it picked, for people."""
+
+    name: str
+    pieces: Sequence[Callable[[], Pictures]]
+    setup_s: float = 0.0
+    note: str = ""
+    rounds: list[float] = field(default_factory=list)
+    pictures: list[Pictures] = field(default_factory=list)
+
+
+def run_in_turns(
+    contenders: Sequence[Contender],
+    rounds: int,
+    synchronise: Callable[[], object] = lambda: None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Runs every contender's pieces `rounds` times, merged so that all are equally far at any moment: a
+    change of the machine's speed meets everyone. Fills in `rounds` (seconds each) and `pictures`."""
+    order = sorted(
+        ((place + 0.5) / len(one.pieces), index, place)
+        for index, one in enumerate(contenders)
+        for place in range(len(one.pieces))
+    )
+    for _ in range(rounds):
+        seconds = [0.0] * len(contenders)
+        made: list[list[Pictures]] = [[] for _ in contenders]
+        for _, index, place in order:
+            one = contenders[index]
+            progress(one.name)
+            piece = one.pieces[place]
+
+            def work(piece: Callable[[], Pictures] = piece, into: list[Pictures] = made[index]) -> None:
+                into.append(piece())
+
+            timing = measure(work, duration_s=0, warm_up_s=None, least=1, synchronise=synchronise)
+            seconds[index] += timing.mean_s
+        for one, spent, parts in zip(contenders, seconds, made, strict=True):
+            one.rounds.append(spent)
+            one.pictures = parts
+
+
+def row(one: Contender, task: Task, min_error_mm: float) -> Row:
+    """A contender's line, from the median round. Success and final error by one judge: an fp32 pass of
+    the untouched target on the 8-bit frames that were handed in, against its pass on the originals."""
+    before, after = (torch.cat([getattr(p, name) for p in one.pictures]) for name in ("before", "after"))
+    final = _judged(task, after)
+    pictures = [
+        compare_pictures(*(frame.permute(1, 2, 0).cpu().numpy() for frame in pair))
+        for pair in zip(before, after, strict=True)
+    ]
+    seconds = statistics.median(one.rounds)
+    computed = sum(part.computed for part in one.pictures)
+    return {
+        "name": one.name,
+        "samples_per_s": len(task) / seconds,
+        "sample_iterations_per_s": computed / seconds,
+        "success_rate": float((final > min_error_mm).float().mean()),
+        "mpjpe_final_mm": finite_mean(final.cpu().numpy()),
+        "psnr_db": finite_mean(torch.tensor([p.psnr_db for p in pictures]).numpy()),
+        "ssim": finite_mean(torch.tensor([p.ssim for p in pictures]).numpy()),
+        "iterations": computed / len(task),
+        "setup_s": one.setup_s,
+        "note": one.note,
+    }
+
+
+def ratios(rows: Sequence[Row], key: str) -> dict[str, float]:
+    """ "a/b" → how many times b's figure a reaches, for every two rows."""
+    rate = {str(line["name"]): float(line[key]) for line in rows}
+    return {f"{a}/{b}": rate[a] / rate[b] for a in rate for b in rate if a != b and rate[b]}
+
+
+@torch.no_grad()
+def _judged(task: Task, frames: Tensor, size: int = 32) -> Tensor:
+    """MPJPE of the target on frames uint8 [n, 3, H, W] against the original ones. [n] mm."""
+    errors = []
+    with full_precision(frames.device):
+        for rows in torch.split(torch.arange(len(frames), device=frames.device), size):
+            seen = task.target.predict(frames[rows].to(task.frames.dtype) / 255)
+            errors.append(mpjpe(seen, task.target.predict(task.frames[rows])))
+    return torch.cat(errors)

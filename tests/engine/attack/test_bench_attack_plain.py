@@ -1,0 +1,130 @@
+"""The yardstick of `bench attack`, in the attack's own small worlds: the plain loop against closed forms
+and against the engine, and the measurement around it."""
+
+import json
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from dpa.bench import matmul
+from dpa.bench.attack_contenders import UnknownContender, make_contenders
+from dpa.bench.attack_plain import plain_attack
+from dpa.bench.attack_report import measure_attack
+from dpa.bench.attack_rows import Contender, Pictures, Task, ratios, row, run_in_turns
+from dpa.engine.attack.algorithm import appearance_attack
+from dpa.engine.attack.config import AttackConfig
+from dpa.engine.cli import app
+
+
+@pytest.fixture(autouse=True)
+def small_matrices(monkeypatch):
+    monkeypatch.setitem(matmul.SIDE, "cpu", 64)
+
+
+def grey_task(linear_network, grey_frames, *levels, **network):
+    net = linear_network(**network)
+    plates = torch.zeros(1, 3, 8, 8, dtype=torch.float64)
+    return Task(net, net, grey_frames(*levels), plates, torch.zeros(len(levels), dtype=torch.int64))
+
+
+def tiny_task(world):
+    return Task(world.network, world.network, world.frames, world.plates, world.plate_index)
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "sign"])
+def test_plain_reaches_the_closed_form_outcome(linear_network, grey_frames, optimiser):
+    """From an offset of 3 levels in steps of 2, error 3 + 2k exceeds 40 first at k = 19."""
+    task = grey_task(linear_network, grey_frames, 10, 100, offset=3)
+    config = AttackConfig(min_error_mm=40, optimiser=optimiser, step_size=2)
+    made = plain_attack(task.generator, task.target, task.frames, task.plates, task.plate_index, config)
+    torch.testing.assert_close(made.h_a[:, 0], torch.tensor([51.0, 141.0]).double(), rtol=0, atol=1e-4)
+    assert (made.before[:, 0, 0, 0] == torch.tensor([13, 103])).all()
+    assert (made.after[:, 0, 0, 0] == torch.tensor([51, 141])).all()
+    assert made.computed == 2 * 20
+
+
+def test_the_batch_goes_on_until_its_last_sample_is_done(linear_network, grey_frames):
+    """Grey 250 can never move by 40 levels: its batch runs to the end, and the other sample's result
+    stays its first code above the threshold."""
+    task = grey_task(linear_network, grey_frames, 100, 250, offset=3)
+    config = AttackConfig(min_error_mm=40, optimiser="sign", step_size=2, max_steps=30)
+    made = plain_attack(task.generator, task.target, task.frames, task.plates, task.plate_index, config)
+    assert made.computed == 2 * 31
+    torch.testing.assert_close(made.h_a[0, 0], torch.tensor(141.0).double(), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "sgd", "sign"])
+def test_plain_ends_where_the_engine_ends(tiny_world, optimiser):
+    world = tiny_world(6)
+    task, step = tiny_task(world), {"adam": 0.1, "sgd": 0.1, "sign": 0.05}[optimiser]
+    config = AttackConfig(optimiser=optimiser, step_size=step, max_steps=25, min_error_mm=90)
+    made = plain_attack(task.generator, task.target, task.frames, task.plates, task.plate_index, config)
+    ours = appearance_attack(task.generator, task.target, task.frames, task.plates, task.plate_index, config)
+    assert 0 < int(ours.success.sum()) < 6 or ours.success.all()
+    torch.testing.assert_close(made.h_a, ours.h_a, rtol=0, atol=1e-4)
+
+
+def test_pieces_take_turns_in_proportion():
+    said = []
+    pictures = Pictures(torch.zeros(1), torch.zeros(1), 1)
+
+    def piece(name):
+        return lambda: said.append(name) or pictures
+
+    contenders = [Contender("many", [piece("m")] * 4), Contender("one", [piece("o")])]
+    run_in_turns(contenders, rounds=2)
+    assert said == ["m", "m", "o", "m", "m"] * 2
+    assert [len(one.rounds) for one in contenders] == [2, 2]
+    assert len(contenders[0].pictures) == 4, "those of the last round"
+
+
+def test_a_row_is_judged_on_its_pictures(linear_network, grey_frames):
+    """From grey 100 to 140 and 150: 40 and 50 mm; PSNR of a change by d levels is 20·log10(255/d)."""
+    task = grey_task(linear_network, grey_frames, 100, 100)
+    before = torch.full((2, 3, 8, 8), 100, dtype=torch.uint8)
+    after = before.clone()
+    after[0] += 40
+    after[1] += 50
+    one = Contender("x", [], rounds=[3.0, 1.0, 2.0], pictures=[Pictures(before, after, 8)])
+    line = row(one, task, min_error_mm=45)
+    assert (line["samples_per_s"], line["sample_iterations_per_s"]) == (1.0, 4.0)
+    assert line["success_rate"] == 0.5 and line["mpjpe_final_mm"] == pytest.approx(45, abs=1e-6)
+    expected = 10 * torch.tensor([255**2 / 1600, 255**2 / 2500]).log10().mean()
+    assert line["psnr_db"] == pytest.approx(float(expected), abs=1e-5)
+
+
+def test_ratios_are_named_after_both():
+    rows = [{"name": "a", "samples_per_s": 6.0}, {"name": "b", "samples_per_s": 2.0}]
+    assert ratios(rows, "samples_per_s") == {"a/b": 3.0, "b/a": pytest.approx(1 / 3)}
+
+
+def test_the_document_has_the_agreed_keys_and_the_same_outcome(tiny_world):
+    task = tiny_task(tiny_world(6, torch.float32))
+    config = AttackConfig(max_steps=5, step_size=0.1, min_error_mm=80)
+    made = measure_attack(task, config, ["plain", "eager"], 4, 1, "again", lambda _: None)
+    agreed = "name samples_per_s sample_iterations_per_s success_rate mpjpe_final_mm psnr_db"
+    for line in made["rows"]:
+        assert set(agreed.split()) <= set(line)
+        assert line["command"] == f"again --name {line['name']}"
+    assert {"plain/eager", "eager/plain"} == set(made["ratios"])
+    assert made["matmul_gflops"] > 0 and made["achieved_gflops"] > 0 and made["device"]
+    plain, eager = made["rows"]
+    assert plain["success_rate"] == eager["success_rate"]
+    assert plain["mpjpe_final_mm"] == pytest.approx(eager["mpjpe_final_mm"], abs=0.5)
+    json.dumps(made)
+
+
+def test_an_unknown_name_is_refused(tiny_world):
+    with pytest.raises(UnknownContender, match="plain"):
+        make_contenders(["fast"], tiny_task(tiny_world(1)), AttackConfig(), 4)
+
+
+def test_the_command_prints_json_alone(monkeypatch, tiny_world):
+    task = tiny_task(tiny_world(4, torch.float32))
+    monkeypatch.setattr("dpa.bench.attack._task", lambda *_: task)
+    arguments = ["bench", "attack", "--max-steps", "1", "--name", "plain", "--name", "eager"]
+    made = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)
+    assert [line["name"] for line in made["rows"]] == ["plain", "eager"]
+    assert "--name plain --name eager" in made["command"]
+    assert "PSNR" in CliRunner().invoke(app, arguments).stdout
