@@ -57,6 +57,7 @@ class ProgramNetwork(DisentangledNetwork):
         self.config = NetworkSizes(  # type: ignore[assignment]  # a program has no more sizes than these
             preset="program", crop_size=0, localiser_size=0, appearance_dim=0, pose_dim=3 * JOINTS
         )
+        self.eval()
 
     @property
     def can_regress(self) -> bool:

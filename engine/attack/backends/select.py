@@ -23,9 +23,7 @@ def make_backend(generator: Generator, target: Target, plates: Tensor, config: A
     objective = Objective(generator, target, plates, config.freeze_box, config.clamp)
     kind = {"eager": EagerStep, "fused": FusedStep}[config.backend]
     if kind is not EagerStep and (foreign := _foreign(generator, target)):
-        log.warning(
-            "step: eager in place of %s, which does not know the inside of %s", config.backend, foreign
-        )
+        log.warning("step: eager, as %s does not know the inside of %s", config.backend, foreign)
         kind = EagerStep
     return kind(objective, step_sizes(config.batch, plates.device))
 
