@@ -3,6 +3,7 @@ by B's, from K = 0 to all of them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 from dpa.engine.analysis.codes import Backgrounds, Codes
 from dpa.engine.analysis.colours import colour_distance, colour_profile
 from dpa.engine.analysis.network import Network
+from dpa.engine.analysis.outcome import stored
 from dpa.engine.analysis.painting import Painted, before_background, paint, reread_pose
 from dpa.engine.analysis.table import Table, table
 from dpa.engine.attack.objective import mpjpe
@@ -62,6 +64,15 @@ class SweepResult:
             for order in ("lowest", "highest")
             for what in ("pose", "colour")
         }
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What the figure shows: ks, ends, and for both orders the strip and each curve's mean [len(ks)]."""
+        found: dict[str, NDArray[Any]] = {"ks": np.array(self.ks), "ends": stored(self.ends)}
+        for order in ("lowest", "highest"):
+            found[f"{order}_strip"] = stored(self.strips[order])
+            for name, values in vars(getattr(self, order)).items():
+                found[f"{order}_{name}"] = values.mean(axis=1)
+        return found
 
     def table(self, order: str) -> Table:
         """A line for each K. order: "lowest" or "highest"."""

@@ -35,6 +35,7 @@ def analyse_iob(study: Study, progress: Progress) -> Outcome:
         iob_summary(results),
         {"iob": iob_table(results, config, len(pictures), pictures.shape[-1])},
         {"iob": iob_figure(results)},
+        {code: iob.values for code, iob in results[AUTHORS].items()},
     )
 
 

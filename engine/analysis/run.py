@@ -2,10 +2,12 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dpa.engine.analysis.config import AnalyzeConfig
 from dpa.engine.analysis.outcome import Outcome
@@ -46,7 +48,8 @@ def run_analyses(
 ) -> tuple[dict[str, Any], list[Table]]:
     """Does `study.config.analyses` in order. Returns what results.json holds, and the tables.
 
-    Each analysis writes figures/NAME.png and .svg, tables/NAME.csv and analyses/NAME.json at its end.
+    Each analysis writes figures/NAME.png and .svg, tables/NAME.csv, arrays/NAME.npz and analyses/NAME.json at
+    its end.
     """
     results: dict[str, Any] = {
         "network": study.config.network,
@@ -80,8 +83,19 @@ def keep(run: RunDirectory, name: str, outcome: Outcome) -> None:
     for title, rows in outcome.tables.items():
         with run.writing(f"tables/{title}.csv") as path:
             path.write_text(rows.csv())
+    if outcome.arrays:
+        with run.writing(f"arrays/{name}.npz") as path:
+            save_arrays(path, outcome.arrays)
     with run.writing(f"analyses/{name}.json") as path:
         path.write_text(json.dumps(outcome.plain_summary(), indent=2) + "\n")
+
+
+def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """An .npz file without any pickled object. TypeError for an array that would need one."""
+    for name, values in arrays.items():
+        if values.dtype.hasobject:
+            raise TypeError(f"{name} holds Python objects")
+    np.savez_compressed(path, allow_pickle=False, **dict(arrays))
 
 
 def _named(progress: Progress | None, name: str) -> Callable[[int, int], None]:

@@ -1,6 +1,7 @@
 """Every analysis of a study by name: which frames it takes, and what it hands out."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,16 +22,24 @@ from dpa.engine.analysis.figures.tsne import tsne_figure
 from dpa.engine.analysis.figures.zero import zero_figure
 from dpa.engine.analysis.iob_study import analyse_iob
 from dpa.engine.analysis.neighbours import NoOtherClip
-from dpa.engine.analysis.outcome import Outcome
-from dpa.engine.analysis.pose_pairs import equally_distant, most_similar, spread
+from dpa.engine.analysis.outcome import Outcome, stored
+from dpa.engine.analysis.pose_pairs import Pairs, equally_distant, most_similar, spread
 from dpa.engine.analysis.study import Progress, Study, to_numpy
-from dpa.engine.analysis.swap import swap
+from dpa.engine.analysis.swap import SwapResult, swap
 from dpa.engine.analysis.tsne import tsne
-from dpa.engine.analysis.zero import zero_appearance
+from dpa.engine.analysis.zero import KINDS, zero_appearance
 from dpa.models.errors import InputError
+
+Arrays = dict[str, NDArray[Any]]
 
 PAPERS_SUBJECT = "S7"
 """Whose appearance codes the paper lays out in Figure 4."""
+
+
+PAPERS_PAIR = ("S7", "S8")
+"""Whose pose, and whose appearance, the paper shows in Figures 2 and 8."""
+
+SHOWN_PAIRS = 8
 
 
 class OneSubject(InputError):
@@ -45,13 +54,39 @@ class OneSubject(InputError):
 
 
 def analyse_swap(study: Study, progress: Progress) -> Outcome:
-    """Random pairs of two subjects, seen by any camera."""
-    pairs = spread(study.pairs_of_two, study.config.pairs, 0, 1, study.config.seed)
+    """In numbers random pairs of two subjects, seen by any camera; in pictures the paper's two, if there."""
+    seed = study.config.seed
+    pairs = spread(study.pairs_of_two, study.config.pairs, 0, 1, seed)
+    result = _swap(study, pairs)
+    shown = spread(_of_the_papers_pair(study), SHOWN_PAIRS, 0, 1, seed)
+    pictures = _swap(study, shown)
+    sources, donors = study.titles(shown.first), study.titles(shown.second)
+    titles = [f"{one} as {other}" for one, other in zip(sources, donors, strict=True)]
+    figure = swap_figure({study.label: pictures}, titles)
+    arrays = {name: stored(getattr(pictures, name)) for name in ("source", "donor", "swapped")}
+    arrays |= {"sources": np.array(sources), "donors": np.array(donors)}
+    return Outcome(result.summary(), {"swap": result.table()}, {"swap": figure}, arrays)
+
+
+def _swap(study: Study, pairs: Pairs) -> SwapResult:
     (sources, behind_sources), (donors, behind_donors) = study.take(pairs.first), study.take(pairs.second)
-    result = swap(study.network, sources, donors, behind_sources, behind_donors)
-    names = zip(study.titles(pairs.first), study.titles(pairs.second), strict=True)
-    figure = swap_figure({study.label: result}, [f"{one} as {other}" for one, other in names])
-    return Outcome(result.summary(), {"swap": result.table()}, {"swap": figure})
+    return swap(study.network, sources, donors, behind_sources, behind_donors)
+
+
+def _of_the_papers_pair(study: Study) -> Pairs:
+    """Pairs with the pose of S7 and the appearance of S8; all pairs where either is not in the pool."""
+    pairs, subjects = study.pairs_of_two, study.store.subject[study.pool.rows]
+    pose, appearance = (subjects == name for name in PAPERS_PAIR)
+    forth = pose[pairs.first] & appearance[pairs.second]
+    back = pose[pairs.second] & appearance[pairs.first]
+    if not (forth | back).any():
+        return pairs
+    turned = Pairs(
+        np.where(back, pairs.second, pairs.first),
+        np.where(back, pairs.first, pairs.second),
+        pairs.distance_mm,
+    )
+    return turned.take(np.flatnonzero(forth | back))
 
 
 def analyse_zero(study: Study, progress: Progress) -> Outcome:
@@ -61,7 +96,9 @@ def analyse_zero(study: Study, progress: Progress) -> Outcome:
     behind = study.take(shown)[1]
     result = zero_appearance(study.network, study.pool, subjects, torch.from_numpy(shown), behind)
     figure = zero_figure({study.label: result}, study.titles(shown))
-    return Outcome(result.summary(), {"zero": result.table()}, {"zero": figure})
+    arrays = {name: stored(result.pictures[kind]) for name, kind in KINDS.items()}
+    arrays["subjects"] = np.array(study.titles(shown))
+    return Outcome(result.summary(), {"zero": result.table()}, {"zero": figure}, arrays)
 
 
 def analyse_tsne(study: Study, progress: Progress) -> Outcome:
@@ -80,7 +117,8 @@ def analyse_tsne(study: Study, progress: Progress) -> Outcome:
         study.config.neighbours,
         study.config.seed,
     )
-    return Outcome(result.summary(), {"tsne": result.table()}, {"tsne": tsne_figure({study.label: result})})
+    figure = tsne_figure({study.label: result})
+    return Outcome(result.summary(), {"tsne": result.table()}, {"tsne": figure}, result.arrays())
 
 
 def analyse_channels(study: Study, progress: Progress) -> Outcome:
@@ -90,7 +128,14 @@ def analyse_channels(study: Study, progress: Progress) -> Outcome:
     crops = crops_of(study.network, study.store, study.take(pair)[0]).cpu()
     one, other = study.titles(pair)
     figure = channels_figure(result, (crops[0], crops[1]), (one, other))
-    return Outcome(result.summary(), {"channels": result.table()}, {"channels": figure})
+    arrays: Arrays = {
+        "between": result.between.astype(np.float32),
+        "within": result.within.astype(np.float32),
+        "distance_mm": result.between_pairs.distance_mm,
+        "pictures": stored(crops),
+        "subjects": np.array([one, other]),
+    }
+    return Outcome(result.summary(), {"channels": result.table()}, {"channels": figure}, arrays)
 
 
 def analyse_sweep(study: Study, progress: Progress) -> Outcome:
@@ -101,7 +146,7 @@ def analyse_sweep(study: Study, progress: Progress) -> Outcome:
     ks = sorted({*range(0, width, study.config.sweep_step), width})
     result = channel_sweep(study.network, a, b, behind_a, behind_b, _channels(study).order, ks, progress)
     tables = {f"sweep_{order}": result.table(order) for order in ("lowest", "highest")}
-    return Outcome(result.summary(), tables, {"sweep": sweep_figure(result)})
+    return Outcome(result.summary(), tables, {"sweep": sweep_figure(result)}, result.arrays())
 
 
 def analyse_dc(study: Study, progress: Progress) -> Outcome:
@@ -112,14 +157,20 @@ def analyse_dc(study: Study, progress: Progress) -> Outcome:
         study.config.permutations,
         study.config.seed,
     )
-    return Outcome(result.summary(), {"dc": result.table()}, {"dc": dependence_figure(result)})
+    arrays = {"dc": result.null.dc, "dcor": result.null.dcor}
+    return Outcome(result.summary(), {"dc": result.table()}, {"dc": dependence_figure(result)}, arrays)
 
 
 def analyse_counterfactual(study: Study, progress: Progress) -> Outcome:
     """Data of its own, whatever the others take: see `counterfactual_set`."""
     result = counterfactual(study.network, counterfactual_stores(progress=progress), study.device)
     tables = {"counterfactual": result.table(), "variance": result.shares_table()}
-    return Outcome(result.summary(), tables, {"counterfactual": counterfactual_figure(result)})
+    arrays: Arrays = {
+        "pictures": stored(result.pictures),
+        "shifts": result.shifts(),
+        "outfits": np.array(result.outfits),
+    }
+    return Outcome(result.summary(), tables, {"counterfactual": counterfactual_figure(result)}, arrays)
 
 
 def one_of_each(names: NDArray[np.str_], seed: int) -> NDArray[np.int64]:

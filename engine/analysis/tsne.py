@@ -1,6 +1,7 @@
 """Figures 4 and 9: codes laid out in the plane by t-SNE, and what their neighbours tell in numbers."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -37,6 +38,11 @@ class TsneResult:
                 f"knn_{name}_chance": found.chance,
             }
         return values
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What the two scatter plots show."""
+        names = ("appearance_map", "actions", "pose_map", "subjects")
+        return {"subject": np.array(self.subject), **{name: getattr(self, name) for name in names}}
 
     def table(self) -> Table:
         """A line for each of the two questions."""

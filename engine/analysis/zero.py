@@ -15,6 +15,8 @@ from dpa.engine.analysis.table import Table, table
 from dpa.engine.analysis.variance import between_groups
 
 OWN, ZERO, MEAN = "own code", "zero", "mean code"
+KINDS = {"own": OWN, "zero": ZERO, "mean": MEAN}
+"""The kinds of code by the names that files have for them."""
 
 
 @dataclass(frozen=True)
