@@ -85,7 +85,7 @@ class PackedStoreWriter:
         try:
             StoreMaps.prepare(self.folder, layout, sparse=sparse)
             with disk_full_named(self.folder / PLATES):
-                (self.folder / PLATES).write_bytes(np.ascontiguousarray(plates).tobytes())
+                (self.folder / PLATES).write_bytes(np.ascontiguousarray(plates).data)
             self.maps = StoreMaps(self.folder)
         except BaseException:
             shutil.rmtree(self.folder, ignore_errors=True)

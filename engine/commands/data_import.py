@@ -1,0 +1,134 @@
+"""`dpa-engine data import`: real data sets, in the layouts in which people have them."""
+
+import json
+import os
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from dpa.models.data.importers.run import ImportReport
+
+NAMED = 20
+"""So many bad pictures are named on stderr; the list beside the output names them all."""
+
+
+class Layout(StrEnum):
+    """Where the data came from, and so how it lies on the disk."""
+
+    h36m_fetch = "h36m-fetch"
+
+
+def import_data(
+    layout: Annotated[Layout, typer.Argument(help="How the data lies on the disk.", show_default=False)],
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="Its folder (for video, also one file).")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="New folder for the packed store.")],
+    size: Annotated[
+        int | None,
+        typer.Option("--size", min=16, help="Longer side of the stored frames. [default: as the data]"),
+    ] = None,
+    every: Annotated[
+        int, typer.Option("--every", min=1, help="Only frames whose number is a multiple of this.")
+    ] = 1,
+    subjects: Annotated[
+        list[str] | None,
+        typer.Option("--subjects", help="Subjects, separated by commas or repeated. [default: all]"),
+    ] = None,
+    extrinsics: Annotated[
+        Path | None,
+        typer.Option(
+            "--extrinsics",
+            metavar="FILE",
+            help="Published camera poses for a layout that lacks them: JSON with R and t by subject and "
+            "camera, or mmpose's cameras.pkl.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, help="Processes; the result is the same. [default: all cores]"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+) -> None:
+    """Import a data set into a packed store. An import that was stopped goes on when it is started again."""
+    from dpa.models.data.importers.layouts import LAYOUTS
+    from dpa.models.data.importers.run import import_catalogue
+    from dpa.models.data.store import PackedStore
+
+    catalogue = LAYOUTS[layout.value](source, extrinsics)
+    names = [name.strip() for part in subjects or () for name in part.split(",") if name.strip()]
+    catalogue = catalogue.only(tuple(names) or None, every)
+    with _bar() as progress:
+        report = import_catalogue(
+            catalogue,
+            source,
+            out,
+            layout=layout.value,
+            longer_side=size,
+            workers=workers or _cores(),
+            progress=progress,
+        )
+    listed = _keep_list(out, report)
+    _tell(report, listed)
+    facts = {
+        **PackedStore.open(out).info(),
+        "clips": report.clips,
+        "views": report.views,
+        "resumed": report.resumed,
+        "quarantined": len(report.quarantined),
+        "skipped": len(report.skipped),
+        "list": None if listed is None else str(listed),
+    }
+    if as_json:
+        typer.echo(json.dumps(facts))
+    else:
+        typer.echo(
+            f"{out}: {report.frames:,} frames of {report.clips:,} clips in {report.views:,} views, "
+            f"{report.size[1]} × {report.size[0]} pixels; {len(report.quarantined):,} pictures quarantined, "
+            f"{len(report.skipped):,} views skipped"
+        )
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _bar() -> "Iterator[Callable[[int, int], None]]":
+    """A progress bar on stderr."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("pictures", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _keep_list(out: Path, report: "ImportReport") -> Path | None:
+    """Writes OUT.quarantine.jsonl (name, reason) and returns its path; None when nothing was left out."""
+    from dpa.models.atomic import write_text
+
+    path = out.with_name(f"{out.name}.quarantine.jsonl")
+    left_out = [(bad.name, bad.reason) for bad in report.quarantined]
+    left_out += [(name, f"skipped: {why}") for name, why in report.skipped]
+    if not left_out:
+        path.unlink(missing_ok=True)
+        return None
+    lines = (json.dumps({"name": name, "reason": why}, ensure_ascii=False) + "\n" for name, why in left_out)
+    write_text(path, "".join(lines))
+    return path
+
+
+def _tell(report: "ImportReport", listed: Path | None) -> None:
+    """Names on stderr every skipped view and the first of the bad pictures."""
+    for name, why in report.skipped:
+        typer.echo(f"skipped: {name}: {why}", err=True)
+    for bad in report.quarantined[:NAMED]:
+        typer.echo(f"quarantined: {bad.name}: {bad.reason}", err=True)
+    if len(report.quarantined) > NAMED:
+        typer.echo(f"and {len(report.quarantined) - NAMED} more: see {listed}", err=True)
