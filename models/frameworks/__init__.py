@@ -16,7 +16,7 @@ def make_objective(config: "TrainConfig", pose_dim: int) -> "Objective":
 
     augment = make_augmentation(config.augment, config.augmentation)
     if config.framework == "cssl":
-        return CSSL(config.weights, config.cssl, config.swap_appearance, augment, config.box_jitter)
+        return CSSL(config.weights, config.cssl, config.swap_appearance, augment)
     if config.framework == "drnet":
-        return DRNet(pose_dim, config.weights, config.drnet, augment, config.box_jitter)
-    return NSD(config.weights, config.swap_appearance, augment, config.box_jitter)
+        return DRNet(pose_dim, config.weights, config.drnet, augment)
+    return NSD(config.weights, config.swap_appearance, augment)

@@ -51,12 +51,11 @@ class CSSL:
         temporal: CSSLWeights | None = None,
         swap_appearance: bool = True,
         augment: Augmentation | None = None,
-        box_jitter: float = 0.0,
     ) -> None:
         self.weights = weights or ReconstructionWeights()
         self.temporal = temporal or CSSLWeights()
         self.swap_appearance = swap_appearance
-        self.augment, self.box_jitter = augment, box_jitter
+        self.augment = augment
 
     def sampler(self, store: PackedStore, rows: NDArray[int64]) -> Sampler:
         """Pairs (t1, t2) of one video."""
@@ -64,7 +63,7 @@ class CSSL:
 
     def forward(self, network: DisentangledNetwork, batch: FrameBatch) -> Outcome:
         """Reconstruction under exchanged appearance, and the temporal term."""
-        view = look(network, batch, self.augment, self.box_jitter)
+        view = look(network, batch, self.augment)
         h_a, h_p = network.encode(view.inputs)
         partner = torch.arange(len(batch), device=h_a.device) ^ 1
         rgb, mask = network.decode(h_a[partner] if self.swap_appearance else h_a, h_p)

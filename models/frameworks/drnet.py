@@ -39,11 +39,10 @@ class DRNet:
         weights: ReconstructionWeights | None = None,
         disentangling: DRNetWeights | None = None,
         augment: Augmentation | None = None,
-        box_jitter: float = 0.0,
     ) -> None:
         self.weights = weights or ReconstructionWeights()
         self.disentangling = disentangling or DRNetWeights()
-        self.augment, self.box_jitter = augment, box_jitter
+        self.augment = augment
         self.discriminator = PairDiscriminator(pose_dim)
         self.extra: nn.Module | None = self.discriminator
 
@@ -53,7 +52,7 @@ class DRNet:
 
     def forward(self, network: DisentangledNetwork, batch: FrameBatch) -> Outcome:
         """Reconstruction, MSE(c1, stopgrad c2), and BCE(C(p1, stopgrad p2), 0.5)."""
-        view = look(network, batch, self.augment, self.box_jitter)
+        view = look(network, batch, self.augment)
         h_a, h_p = network.encode(view.inputs)
         partner = torch.arange(len(batch), device=h_a.device) ^ 1
         rgb, mask = network.decode(h_a[partner], h_p)
@@ -70,7 +69,7 @@ class DRNet:
         """Binary cross-entropy of "same person" on detached pose codes: pairs of one video are positive,
         pairs of different subjects negative."""
         with torch.no_grad():
-            h_p = network.encode(look(network, batch, self.augment, self.box_jitter).inputs)[1].float()
+            h_p = network.encode(look(network, batch, self.augment).inputs)[1].float()
         first, second, subject = h_p[::2], h_p[1::2], batch.subject[::2]
         other = processes.part(torch.randperm(processes.count() * len(first), device=h_p.device))
         differ = subject != processes.gathered(subject)[other]

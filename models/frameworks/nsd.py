@@ -40,10 +40,9 @@ class NSD:
         weights: ReconstructionWeights | None = None,
         swap_appearance: bool = True,
         augment: Augmentation | None = None,
-        box_jitter: float = 0.0,
     ) -> None:
         self.weights = weights or ReconstructionWeights()
-        self.augment, self.box_jitter = augment, box_jitter
+        self.augment = augment
         self.swap_appearance = swap_appearance
 
     def sampler(self, store: PackedStore, rows: NDArray[np.int64]) -> Sampler:
@@ -52,7 +51,7 @@ class NSD:
 
     def forward(self, network: DisentangledNetwork, batch: FrameBatch) -> Outcome:
         """See the class; the loss terms are those of `reconstruct`."""
-        view = look(network, batch, self.augment, self.box_jitter)
+        view = look(network, batch, self.augment)
         h_a, h_p = network.encode(view.inputs)
         pose_from, appearance_from = self._exchange(len(batch), h_a.device)
         turned = rotate_pose_code(h_p.float()[pose_from], batch.rotation[pose_from], batch.rotation)

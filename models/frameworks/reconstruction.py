@@ -32,7 +32,7 @@ class ReconstructionWeights(Config):
 @dataclass(frozen=True)
 class View:
     """A batch as the network sees it: thumbnails [B, 3, t, t], boxes [B, 4], crops [B, 3, s, s] and what
-    the encoder gets in their place, crops of boxes nearby, augmented."""
+    the encoder gets in their place, the same crops augmented."""
 
     thumbnails: Tensor
     box: Tensor
@@ -40,27 +40,12 @@ class View:
     inputs: Tensor
 
 
-def jittered(box: Tensor, spread: float) -> Tensor:
-    """Boxes beside the given ones: scales times exp(N(0, spread)), centres moved by N(0, spread) of them.
-
-    An encoder that only ever saw the localiser's own boxes takes a box that is two pixels off for another
-    pose (the project's choice, for every framework). [B, 4] → [B, 4].
-    """
-    draws = processes.part(torch.randn(processes.count() * len(box), 4, device=box.device)) * spread
-    scale = box[:, :2]
-    return torch.cat([scale * draws[:, :2].exp(), box[:, 2:] + scale * draws[:, 2:]], dim=1)
-
-
-def look(
-    network: DisentangledNetwork, batch: FrameBatch, augment: Augmentation | None = None, spread: float = 0.0
-) -> View:
-    """Localise and crop; what the encoder gets is cropped with `spread` (see `jittered`) and augmented, what
-    is to be painted is not. Gradients flow to the box through the crops."""
+def look(network: DisentangledNetwork, batch: FrameBatch, augment: Augmentation | None = None) -> View:
+    """Localise, crop and augment; gradients flow to the box through the crop."""
     thumbnails = crop(batch.frames, whole_frame(batch.frames), network.localiser_size)
     box = network.localise_thumbnails(thumbnails).float()
     crops = network.crop(batch.frames, box)
-    inputs = network.crop(batch.frames, jittered(box, spread)) if spread else crops
-    return View(thumbnails, box, crops, inputs if augment is None else augment(inputs))
+    return View(thumbnails, box, crops, crops if augment is None else augment(crops))
 
 
 def edge_distance(image: Tensor, target: Tensor, scales: int = 3) -> Tensor:

@@ -28,7 +28,6 @@ class TrainConfig(Config):
     seed: int = 0
     held_out: float = Field(0.05, gt=0, lt=1, description="share of sequences kept for validation")
     swap_appearance: bool = True
-    box_jitter: float = Field(0.05, ge=0, description="spread of the encoder's boxes around S's")
     augment: Kind = "none"
     augmentation: AugmentationRanges = AugmentationRanges()
     weights: ReconstructionWeights = ReconstructionWeights()

@@ -2,31 +2,29 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field
-from torch import Tensor
 from torch.nn import functional as F
 
 from dpa.models.config import Config
 from dpa.models.data.store import PackedStore
 from dpa.models.frameworks.base import DisentangledNetwork
-from dpa.models.frameworks.reconstruction import jittered
 from dpa.models.networks.regressor import Regressor
-from dpa.models.training.batches import BatchSource, step_generator
+from dpa.models.training.batches import step_generator
 from dpa.models.training.checkpoint import read_config, save_network
 from dpa.models.training.config import TrainConfig
+from dpa.models.training.labelled_codes import LabelledCodes, varied_codes
 from dpa.models.training.validation import split_sequences
 
 
 class RegressorConfig(Config):
     """Adam at 1e-3 and the network are Rhodin's (FACTS); fraction, batch, length and crops are ours: φ
-    sees each labelled frame in several crops, around the localiser's box as in training, since the pose
-    must not hang on where exactly the box lies."""
+    sees each labelled frame in several crops, since the pose must not hang on where exactly the box lies
+    or on the last pixel's sharpness."""
 
     fraction: float = Field(0.1, gt=0, le=1, description="labelled share of the frames, drawn at random")
     crops: int = Field(4, ge=1, description="crops of each labelled frame, the first at S's own box")
@@ -37,41 +35,10 @@ class RegressorConfig(Config):
     seed: int = 0
 
 
-@dataclass(frozen=True)
-class LabelledCodes:
-    """Un-rotated pose codes [N, 600] and their labels [N, 17, 3] mm, root-relative, camera axes."""
-
-    codes: Tensor
-    poses: Tensor
-
-
 def labelled_rows(rows: NDArray[np.int64], config: RegressorConfig) -> NDArray[np.int64]:
     """The frames whose labels may be used, ascending."""
     count = max(2, round(config.fraction * len(rows)))
     return np.sort(np.random.default_rng([config.seed, 0xF17]).permutation(rows)[:count])
-
-
-def pose_codes(
-    network: DisentangledNetwork,
-    store: PackedStore,
-    rows: NDArray[np.int64],
-    box_jitter: float = 0.0,
-    batch: int = 256,
-) -> LabelledCodes:
-    """E(S(I)) for the rows, in eval mode: batch statistics must not see what is being measured.
-
-    box_jitter: spread of the boxes around those of S (`jittered`), drawn from torch's generator.
-    """
-    source = BatchSource(store, next(network.parameters()).device)
-    network.eval()
-    codes = []
-    with torch.no_grad():
-        for start in range(0, len(rows), batch):
-            frames = source.batch(rows[start : start + batch]).frames
-            box = network.localise(frames)
-            box = jittered(box, box_jitter) if box_jitter else box
-            codes.append(network.encode(network.crop(frames, box))[1])
-    return LabelledCodes(torch.cat(codes), torch.from_numpy(store.poses[rows].copy()).to(codes[0].device))
 
 
 def fit_regressor(
@@ -126,9 +93,7 @@ def fit_on_store(
     labelled = labelled_rows(rows, config)
     network.requires_grad_(False)
     torch.manual_seed(config.seed)
-    spreads = [0.0] + [config.box_jitter] * (config.crops - 1)
-    views = [pose_codes(network, store, labelled, spread) for spread in spreads]
-    codes = LabelledCodes(torch.cat([v.codes for v in views]), torch.cat([v.poses for v in views]))
+    codes = varied_codes(network, store, labelled, config.crops, config.box_jitter)
     fit_regressor(network, codes, config, report)
     fit = {**config.model_dump(mode="json"), "labelled_frames": len(labelled)}
     save_network(network, folder, {**described, "regressor_fit": fit})

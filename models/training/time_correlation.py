@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 
 from dpa.models.data.store import PackedStore
 from dpa.models.frameworks.base import DisentangledNetwork
-from dpa.models.training.regressor_fit import pose_codes
+from dpa.models.training.labelled_codes import pose_codes
 
 FEWEST_INSTANTS = 3
 """With two instants a video has one pair, and nothing to rank."""

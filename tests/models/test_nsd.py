@@ -8,12 +8,9 @@ from scipy.spatial.transform import Rotation
 from dpa.models.data.store import PackedStore
 from dpa.models.errors import InputError
 from dpa.models.frameworks.background import THRESHOLD, silhouette_guess
-from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.frameworks.nsd import NSD, rotate_pose_code
-from dpa.models.frameworks.reconstruction import coin_cost, edge_distance, jittered, look, psnr
+from dpa.models.frameworks.reconstruction import coin_cost, edge_distance, psnr
 from dpa.models.frameworks.sampling import SynchronisedViews
-from dpa.models.networks.config import NetworkConfig
-from dpa.models.training.batches import BatchSource
 
 
 def test_groups_are_two_instants_of_one_sequence(squares: PackedStore) -> None:
@@ -89,23 +86,3 @@ def test_a_silhouette_is_where_the_crop_leaves_its_plate() -> None:
     expected = torch.zeros(1, 1, 8, 8)
     expected[..., 2:5, 3:6] = 1
     torch.testing.assert_close(guess, expected, atol=0.02, rtol=0)
-
-
-def test_jittered_boxes_have_the_spread_that_was_asked() -> None:
-    torch.manual_seed(0)
-    box = torch.tensor([[0.5, 0.25, 0.1, -0.2]]).expand(20_000, 4)
-    near = jittered(box, 0.1)
-    scale = (near[:, :2] / box[:, :2]).log()
-    shift = (near[:, 2:] - box[:, 2:]) / box[:, :2]
-    for draws in (scale, shift):
-        torch.testing.assert_close(draws.mean(0), torch.zeros(2), atol=0.004, rtol=0)
-        torch.testing.assert_close(draws.std(0), torch.full((2,), 0.1), atol=0.004, rtol=0)
-
-
-def test_only_what_the_encoder_gets_is_jittered(squares: PackedStore, tiny_config: NetworkConfig) -> None:
-    network = DisentangledNetwork(tiny_config, "nsd").eval()
-    batch = BatchSource(squares, torch.device("cpu")).batch(np.arange(4))
-    plain, beside = look(network, batch), look(network, batch, spread=0.1)
-    assert torch.equal(plain.inputs, plain.crops)
-    assert torch.equal(beside.crops, plain.crops) and torch.equal(beside.box, plain.box)
-    assert not torch.allclose(beside.inputs, plain.crops)

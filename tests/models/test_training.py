@@ -22,7 +22,8 @@ from dpa.models.training.checkpoint import (
 )
 from dpa.models.training.config import TrainConfig
 from dpa.models.training.diary import Progress
-from dpa.models.training.regressor_fit import LabelledCodes, RegressorConfig, fit_regressor, labelled_rows
+from dpa.models.training.labelled_codes import LabelledCodes
+from dpa.models.training.regressor_fit import RegressorConfig, fit_regressor, labelled_rows
 from dpa.models.training.state import NothingToResume
 from dpa.models.training.validation import box_iou, split_sequences, validate
 
