@@ -9,7 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dpa.engine.sessions.errors import MissingPackage, ProviderUnavailable
+from dpa.engine.sessions.errors import (
+    MissingPackage,
+    ProviderUnavailable,
+    failures_named,
+    refusals_named,
+)
 from dpa.engine.sessions.protocol import TORCH_DTYPES, A, TensorSpec, bind
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -33,7 +38,7 @@ class OnnxRuntimeSession:
     were checked are the bytes that run); device: 'cpu', 'cuda' or 'cuda:N'; threads: intra-op
     threads, as many as torch uses when None.
     Raises MissingPackage without onnxruntime, ProviderUnavailable when the session does not really
-    run where it was asked to.
+    run where it was asked to, RefusedModel for a network that it does not take; `run` raises RunFailed.
     """
 
     backend = "onnxruntime"
@@ -59,13 +64,15 @@ class OnnxRuntimeSession:
         if PROVIDERS[kind] not in onnxruntime.get_available_providers():
             raise _not_on(PROVIDERS[kind], "the installed onnxruntime has no such provider")
         source = model if isinstance(model, bytes) else str(model)
-        self._session = onnxruntime.InferenceSession(source, options, providers=wanted)
+        with refusals_named("ONNX Runtime"):
+            # its own retry on other providers would print to stdout, which belongs to results
+            self._session = onnxruntime.InferenceSession(source, options, providers=wanted, enable_fallback=0)
+            self.inputs = tuple(_spec(value) for value in self._session.get_inputs())
+            self.outputs = tuple(_spec(value) for value in self._session.get_outputs())
         self.providers: tuple[str, ...] = tuple(self._session.get_providers())
         if self.providers[0] != PROVIDERS[kind]:
             raise _not_on(PROVIDERS[kind], f"ONNX Runtime runs on {self.providers[0]}")
         self._kind = kind
-        self.inputs = tuple(_spec(value) for value in self._session.get_inputs())
-        self.outputs = tuple(_spec(value) for value in self._session.get_outputs())
 
     @property
     def device(self) -> str:
@@ -75,8 +82,9 @@ class OnnxRuntimeSession:
         """See Session.run. Nothing is copied when the inputs are contiguous and already on the device."""
         named: dict[str, Any] = bind(self.inputs, feeds, more)
         on_tensors = isinstance(next(iter(named.values())), Tensor)
-        results: dict[str, Any] = self._run_bound(named) if on_tensors else self._run_numpy(named)
-        return results
+        with failures_named("ONNX Runtime"):
+            results: dict[str, Any] = self._run_bound(named) if on_tensors else self._run_numpy(named)
+            return results
 
     def _run_numpy(self, named: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         names = [spec.name for spec in self.outputs]
@@ -113,6 +121,8 @@ class OnnxRuntimeSession:
 def _spec(value: Any) -> TensorSpec:
     """The spec of one ONNX Runtime input or output; a symbolic dimension is free."""
     shape = tuple(size if isinstance(size, int) else None for size in value.shape)
+    if value.type not in ELEMENT_TYPES:
+        raise TypeError(f"{value.name} is a {value.type}")
     return TensorSpec(value.name, shape, ELEMENT_TYPES[value.type][0])
 
 

@@ -8,7 +8,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dpa.engine.sessions.errors import MissingPackage, ProviderUnavailable
+from dpa.engine.sessions.errors import (
+    MissingPackage,
+    ProviderUnavailable,
+    failures_named,
+    refusals_named,
+)
 from dpa.engine.sessions.openvino_segments import Segment, split, whole
 from dpa.engine.sessions.protocol import A, TensorSpec, bind
 
@@ -24,7 +29,7 @@ class OpenVinoSession:
     data: the ONNX file's bytes; precision: the engine's, see HINTS, where bf16 leaves out what
     openvino_segments names; threads: as many as torch uses when None. Raises MissingPackage without
     openvino, ProviderUnavailable for another device than the CPU and for a precision that this CPU does
-    not have.
+    not have, RefusedModel for a network that it does not take; `run` raises RunFailed.
     """
 
     backend = "openvino"
@@ -43,23 +48,24 @@ class OpenVinoSession:
             )
         core = openvino.Core()
         settings = {"INFERENCE_NUM_THREADS": threads or torch.get_num_threads(), "NUM_STREAMS": 1}
-        model = core.read_model(data)
-        self.inputs = tuple(_spec(port) for port in model.inputs)
-        self.outputs = tuple(_spec(port) for port in model.outputs)
-        parts = split(model) if precision == "bf16" else [whole(model, HINTS[precision])]
-        self._steps: list[tuple[Segment, Any]] = []
-        for part in parts:
-            compiled = core.compile_model(
-                part.model, "CPU", settings | {"INFERENCE_PRECISION_HINT": part.precision}
-            )
-            runs_in = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
-            if runs_in != part.precision:
-                raise ProviderUnavailable(
-                    found=f"OpenVINO computes in {runs_in} on this CPU",
-                    expected=part.precision,
-                    remedy="use an fp32 or int8 engine here",
+        with refusals_named("OpenVINO"):
+            model = core.read_model(data)
+            self.inputs = tuple(_spec(port) for port in model.inputs)
+            self.outputs = tuple(_spec(port) for port in model.outputs)
+            parts = split(model) if precision == "bf16" else [whole(model, HINTS[precision])]
+            self._steps: list[tuple[Segment, Any]] = []
+            for part in parts:
+                compiled = core.compile_model(
+                    part.model, "CPU", settings | {"INFERENCE_PRECISION_HINT": part.precision}
                 )
-            self._steps.append((part, compiled.create_infer_request()))
+                runs_in = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
+                if runs_in != part.precision:
+                    raise ProviderUnavailable(
+                        found=f"OpenVINO computes in {runs_in} on this CPU",
+                        expected=part.precision,
+                        remedy="use an fp32 or int8 engine here",
+                    )
+                self._steps.append((part, compiled.create_infer_request()))
 
     def run(self, feeds: Mapping[str, A] | A, *more: A) -> dict[str, A]:
         """See Session.run. Inputs are shared with OpenVINO where they are contiguous; outputs are copies,
@@ -76,10 +82,11 @@ class OpenVinoSession:
 
     def _infer(self, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         values = dict(arrays)
-        for part, request in self._steps:
-            feeds = dict(enumerate(values[name] for name in part.inputs))
-            made = request.infer(feeds, share_inputs=True, share_outputs=False)
-            values.update({name: made[index] for index, name in enumerate(part.outputs)})
+        with failures_named("OpenVINO"):
+            for part, request in self._steps:
+                feeds = dict(enumerate(values[name] for name in part.inputs))
+                made = request.infer(feeds, share_inputs=True, share_outputs=False)
+                values.update({name: made[index] for index, name in enumerate(part.outputs)})
         return {spec.name: values[spec.name] for spec in self.outputs}
 
 
