@@ -21,7 +21,12 @@ NAMED = 20
 class Layout(StrEnum):
     """Where the data came from, and so how it lies on the disk."""
 
+    h36m_multiview = "h36m-multiview"
     h36m_fetch = "h36m-fetch"
+    h36m_mmpose = "h36m-mmpose"
+    h36m_mks = "h36m-mks"
+    mpi_inf_3dhp = "mpi-inf-3dhp"
+    video = "video"
 
 
 def import_data(

@@ -1,7 +1,8 @@
 """What a layout's reader hands over: which clips there are, seen by which cameras, and where their pictures
 and annotations lie. Nothing here holds pixels."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,6 +19,18 @@ class PictureFiles:
     folder: Path
     pattern: str
     labels: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, folder: Path, names: Sequence[str]) -> "PictureFiles":
+        """Files `folder / name` that differ in the number before the suffix alone. Raises ValueError."""
+        parts = [re.fullmatch(r"(.*?)(\d+)(\.\w+)", name) for name in names]
+        found = {(p[1], len(p[2]), p[3]) if p else None for p in parts}
+        if len(found) != 1 or None in found:
+            raise ValueError(f"names such as {names[0]} and {names[-1]} are not numbered alike")
+        ((stem, width, suffix),) = (one for one in found if one)
+        stem = stem.replace("{", "{{").replace("}", "}}")
+        labels = np.array([int(p[2]) for p in parts if p], np.int64)
+        return cls(folder, f"{stem}{{:0{width}d}}{suffix}", labels)
 
     def path(self, index: int) -> Path:
         return self.folder / self.pattern.format(int(self.labels[index]))

@@ -1,0 +1,180 @@
+"""MPI-INF-3DHP: S1/Seq1/ with annot.mat, camera.calibration and imageSequence/video_0.avi to train on, TS1/
+with annot_data.mat (HDF5) and imageSequence/img_000001.jpg to test on.
+
+Joints are 28 (train) or 17 (test) in mm in the camera's axes. The test cameras' intrinsics follow from the
+2D and 3D joints; their place in the world is not given, and each is the only one of its clip.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpa.models.data.contract import Camera
+
+from .calibration import intrinsics_from_points
+from .catalogue import Catalogue, PictureFiles, VideoFile, View
+from .errors import BrokenAnnotations, NeedsPackage, NotThisLayout
+from .hdf5 import array, opened, shaped
+from .joints import FROM_MPI_17, FROM_MPI_28, seventeen
+from .pictures import reason
+from .video_frames import video_facts
+
+EXPECTED = "S1/Seq1/annot.mat and its like or TS1/annot_data.mat, in it or in its folders train and test"
+TEST_FPS = 25.0
+"""Assumed: the test pictures do not tell, and the films are of 25 or 50 a second."""
+
+ACTION = "unknown"
+
+
+def read_mpi_inf_3dhp(source: Path, extrinsics: Path | None = None) -> Catalogue:
+    """Whatever of the training and the test sequences is there. extrinsics: not used, the layout has its own.
+
+    A sequence whose annotations cannot be read is skipped and named. Raises NotThisLayout, NeedsPackage.
+    """
+    roots = [source, *(source / name for name in ("train", "test", "mpi_inf_3dhp_test_set"))]
+    training = [path for root in roots for path in sorted(root.glob("S*/Seq*")) if path.is_dir()]
+    testing = [path for root in roots for path in sorted(root.glob("TS*")) if path.is_dir()]
+    if not training and not testing:
+        raise NotThisLayout(source, "MPI-INF-3DHP", EXPECTED)
+    views: list[View] = []
+    cameras: dict[str, Camera] = {}
+    skipped: list[tuple[str, str]] = []
+    for read, folders in ((_training, training), (_testing, testing)):
+        for folder in folders:
+            try:
+                found, lenses, left_out = read(folder)
+            except BrokenAnnotations as error:
+                skipped.append((_name(folder), error.found))
+                continue
+            views += found
+            skipped += left_out
+            cameras.update(lenses)
+    return Catalogue(tuple(views), cameras, tuple(skipped), {"extrinsics": "from camera.calibration"})
+
+
+Found = tuple[list[View], dict[str, Camera], list[tuple[str, str]]]
+
+
+def _name(folder: Path) -> str:
+    return f"{folder.parent.name} {folder.name}" if folder.name.startswith("Seq") else folder.name
+
+
+def _training(folder: Path) -> Found:
+    """One sequence of the training set: every video that there is."""
+    subject, clip = folder.parent.name, folder.name
+    poses, pixels = (
+        _cells(folder / "annot.mat", name, axes) for name, axes in (("annot3", 3), ("annot2", 2))
+    )
+    lenses = _calibration(folder / "camera.calibration", f"{subject}.{clip}")
+    views: list[View] = []
+    skipped: list[tuple[str, str]] = []
+    videos = {number: folder / "imageSequence" / f"video_{number}.avi" for number in sorted(poses)}
+    for number, video in videos.items():
+        if not video.is_file():
+            continue
+        name = f"{subject}.{clip}.video_{number}"
+        if number not in lenses or number not in pixels:
+            skipped.append((name, "not in camera.calibration or annot2"))
+            continue
+        try:
+            count, fps = video_facts(video)
+        except NeedsPackage:
+            raise
+        except Exception as error:  # PyAV raises anything for bad bytes
+            skipped.append((name, reason(error)))
+            continue
+        count = min(count, len(poses[number]), len(pixels[number]))
+        frames = np.arange(count)
+        views.append(
+            View(
+                subject,
+                ACTION,
+                clip,
+                name,
+                numbers=frames,
+                pictures=VideoFile(video, frames),
+                fps=fps,
+                poses=seventeen(poses[number][:count], FROM_MPI_28),
+                joints=seventeen(pixels[number][:count], FROM_MPI_28),
+            )
+        )
+    used = {view.camera for view in views}
+    return views, {lens.name: lens for lens in lenses.values() if lens.name in used}, skipped
+
+
+def _cells(path: Path, name: str, axes: int) -> Mapping[int, NDArray[np.float64]]:
+    """annot2 or annot3 by camera: [n, 28, axes], from MATLAB's cell array."""
+    from scipy.io import loadmat
+
+    try:
+        cells = loadmat(path, variable_names=[name])[name]
+        found = {
+            number: np.asarray(cell, np.float64).reshape(-1, 28, axes)
+            for number, cell in enumerate(cells.reshape(-1))
+            if np.size(cell)
+        }
+    except Exception as error:  # SciPy raises anything for bad bytes
+        raise BrokenAnnotations(path, reason(error), f"{name}: cells of [n, {28 * axes}]") from error
+    return found
+
+
+def _calibration(path: Path, prefix: str) -> dict[int, Camera]:
+    """Cameras by number. intrinsic and extrinsic are 4x4; the latter takes the world to the camera, mm."""
+    try:
+        text = path.read_text()
+        blocks = re.split(r"^\s*name\s+", text, flags=re.MULTILINE)[1:]
+        cameras = {}
+        for block in blocks:
+            number = int(block.split()[0])
+            fields = dict(re.findall(r"^\s*(\w+)\s+(.*)$", block, flags=re.MULTILINE))
+            inside, outside = (
+                np.array(fields[name].split(), np.float64).reshape(4, 4)
+                for name in ("intrinsic", "extrinsic")
+            )
+            cameras[number] = Camera(
+                f"{prefix}.video_{number}", inside[:3, :3], outside[:3, :3], outside[:3, 3]
+            )
+    except (OSError, ValueError, KeyError, IndexError) as error:
+        raise BrokenAnnotations(path, reason(error), "a Skeletool camera calibration file") from error
+    return cameras
+
+
+def _testing(folder: Path) -> Found:
+    """One sequence of the test set: its valid frames."""
+    path = folder / "annot_data.mat"
+    with opened(path) as file:
+        valid = array(file, path, "valid_frame").reshape(-1)
+        count = len(valid)
+        poses = _people(file, path, "annot3", count, 3)
+        pixels = _people(file, path, "annot2", count, 2)
+    rows = np.flatnonzero(valid)
+    if len(rows) == 0:
+        raise BrokenAnnotations(path, "no valid frame", "some")
+    lens = Camera(
+        f"{folder.name}.camera",
+        intrinsics_from_points(poses[rows].reshape(-1, 3), pixels[rows].reshape(-1, 2)),
+        np.eye(3),
+        np.zeros(3),
+    )
+    view = View(
+        folder.name,
+        ACTION,
+        "",
+        lens.name,
+        numbers=rows,
+        pictures=PictureFiles(folder / "imageSequence", "img_{:06d}.jpg", rows + 1),
+        fps=TEST_FPS,
+        poses=seventeen(poses[rows], FROM_MPI_17),
+        joints=seventeen(pixels[rows], FROM_MPI_17),
+    )
+    return [view], {lens.name: lens}, []
+
+
+def _people(file: Any, path: Path, name: str, count: int, axes: int) -> NDArray[np.float64]:
+    """[n, 17, axes] of [n, 1, 17, axes], either way round."""
+    found = shaped(array(file, path, name), (count, 1, 17, axes), path, name)
+    return found[:, 0].astype(np.float64)

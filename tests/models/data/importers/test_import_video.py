@@ -1,0 +1,79 @@
+"""Any videos, without poses: frames, plates, silhouettes and boxes by background subtraction alone."""
+
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from dpa.models.data.importers.errors import NotThisLayout
+from dpa.models.data.importers.video import read_videos
+
+SIDE, COUNT = 48, 12
+
+
+def film(path: Path, frames: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=30)
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = "bgr0"
+        for frame in frames:
+            container.mux(
+                stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(format="bgr0"))
+            )
+        container.mux(stream.encode())
+
+
+@pytest.fixture(scope="module")
+def moving() -> tuple[np.ndarray, np.ndarray]:
+    """A square of 12 pixels that walks through noise, and its corners (x, y); the last frame is empty."""
+    rng = np.random.default_rng(0)
+    scene = rng.integers(0, 120, (SIDE, SIDE, 3)).astype(np.uint8)
+    frames = np.repeat(scene[None], COUNT, axis=0)
+    corners = np.array([(3 * n, 10) for n in range(COUNT - 1)])
+    for frame, (x, y) in zip(frames, corners, strict=False):
+        frame[y : y + 12, x : x + 12] = 240
+    return frames, corners
+
+
+def test_frames_boxes_and_plates(moving: Any, pack: Any, tmp_path: Path) -> None:
+    frames, corners = moving
+    film(tmp_path / "src" / "anna" / "dancing.avi", frames)
+    film(tmp_path / "src" / "ben" / "dancing.mkv", frames[:6])
+    store, report = pack(read_videos(tmp_path / "src"), tmp_path / "store")
+    assert set(store.subject) == {"anna", "ben"} and set(store.action) == {"dancing"} and store.fps == 30
+    rows = np.flatnonzero(store.subject == "anna")
+    assert len(rows) == COUNT - 1 and [bad.reason for bad in report.quarantined] == ["nobody to be seen"]
+    np.testing.assert_array_equal(store.frames_u8_at(rows), frames[:-1])
+    np.testing.assert_array_equal(store.plates[store.plate[rows[0]]], frames[-1])
+    np.testing.assert_allclose(store.time[rows], np.arange(COUNT - 1) / 30)
+    np.testing.assert_allclose(store.box[rows, 2:], (2 * corners + 12) / SIDE - 1, atol=1e-6)
+    np.testing.assert_allclose(store.box[rows, :2], 12 * 1.15 / SIDE, rtol=1e-6)
+    for mask, (x, y) in zip(store.silhouettes(rows), corners, strict=True):
+        true = np.zeros((SIDE, SIDE), bool)
+        true[y : y + 12, x : x + 12] = True
+        np.testing.assert_array_equal(mask, true)
+
+
+def test_poses_are_unknown_not_zero(moving: Any, pack: Any, tmp_path: Path) -> None:
+    film(tmp_path / "src.avi", moving[0])
+    store, _ = pack(read_videos(tmp_path / "src.avi"), tmp_path / "store")
+    assert (
+        np.isnan(store.poses).all() and store.meta["poses"] == "none" and store.meta["cameras"] == "guessed"
+    )
+    assert set(store.subject) == {"unknown"}
+
+
+def test_what_is_no_video_is_skipped_and_named(moving: Any, tmp_path: Path) -> None:
+    film(tmp_path / "good.avi", moving[0])
+    (tmp_path / "bad.mp4").write_bytes(b"no film")
+    (tmp_path / "notes.txt").write_text("not looked at")
+    catalogue = read_videos(tmp_path)
+    assert len(catalogue.views) == 1 and [name for name, _ in catalogue.skipped] == ["bad.mp4"]
+
+
+def test_another_folder_is_told(tmp_path: Path) -> None:
+    with pytest.raises(NotThisLayout, match=r"\.mp4"):
+        read_videos(tmp_path)
