@@ -1,0 +1,135 @@
+"""What a reproduction found, read from its folder: every network's figures, arrays and attacks."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpa.engine.analysis.config import ANALYSES
+from dpa.engine.report.attack_runs import AttackRun, Role, read_run
+from dpa.engine.runs.directory import RESULTS, RunDirectory
+from dpa.engine.runs.errors import NotARun
+
+SAMPLES = "samples.parquet"
+"""The table of an attack run, one row a sample."""
+
+NOTE = "reproduction.json"
+"""What `dpa-engine reproduce` says of itself in its folder."""
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class NetworkFindings:
+    """One network. summary: the figures of all analyses. arrays: by analysis, what its figures show.
+    samples: columns of its own attack. snapshots: see `reproduce.snapshots`. commands: by stage."""
+
+    name: str
+    title: str
+    spec: str
+    role: Role
+    summary: Mapping[str, float | None]
+    predictions: Mapping[str, Any]
+    arrays: Mapping[str, Arrays]
+    attack: AttackRun
+    samples: Arrays
+    snapshots: Arrays
+    commands: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """networks: in the order they were named. missing: name, title and command each. attacks: every cell of
+    the matrix, networks by their titles. note: what reproduction.json holds."""
+
+    networks: Sequence[NetworkFindings]
+    missing: Sequence[Mapping[str, str]]
+    attacks: Sequence[AttackRun]
+    note: Mapping[str, Any]
+
+    @property
+    def source(self) -> str:
+        """Where the frames come from, as the store says it."""
+        return str(self.note["data"]["source"])
+
+    def playing(self, title: str) -> NetworkFindings | None:
+        """The first network that is, by its checkpoint, what the paper calls `title`."""
+        return next((one for one in self.networks if paper_title(one.role) == title), None)
+
+
+def paper_title(role: Role) -> str | None:
+    """ "NSD", "CSSL (DA)" and so on; None for a network that the paper has not."""
+    if role.framework is None or role.ablated or (role.augmented and role.framework != "CSSL"):
+        return None
+    return f"{role.framework} (DA)" if role.augmented else role.framework
+
+
+def read_findings(base: Path) -> Findings:
+    """Raises NotARun for a folder that is no reproduction, IncompleteRun for one that was stopped."""
+    try:
+        note: dict[str, Any] = json.loads((base / NOTE).read_text())
+    except (OSError, ValueError) as error:
+        raise NotARun(base, f"{NOTE} cannot be read ({error})") from error
+    members = note["members"]
+    titles = {member["name"]: str(member["title"]) for member in members}
+    attacks = {
+        (target, generator): _attack(base, target, generator, titles)
+        for target in titles
+        for generator in titles
+    }
+    commands = {stage["path"]: str(stage["command"]) for stage in note["stages"]}
+    networks = [_network(base, member, attacks[(member["name"],) * 2], commands) for member in members]
+    return Findings(networks, note["missing"], list(attacks.values()), note)
+
+
+def _attack(base: Path, target: str, generator: str, titles: Mapping[str, str]) -> AttackRun:
+    run = read_run(base / f"stages/{target}/attack-by-{generator}")
+    return replace(
+        run,
+        target=replace(run.target, name=titles[target]),
+        generator=replace(run.generator, name=titles[generator]),
+    )
+
+
+def _network(
+    base: Path, member: Mapping[str, Any], attack: AttackRun, commands: Mapping[str, str]
+) -> NetworkFindings:
+    name = str(member["name"])
+    folder = base / "stages" / name
+    summary: dict[str, float | None] = {}
+    arrays = {}
+    for analysis in ANALYSES:
+        run = RunDirectory.open(folder / analysis)
+        found = run.read_json(f"analyses/{analysis}.json")
+        summary |= found if isinstance(found, dict) else {}
+        arrays[analysis] = load_arrays(run.path / f"arrays/{analysis}.npz")
+    predictions = RunDirectory.open(folder / "predict").read_json(RESULTS)
+    prefix = f"stages/{name}/"
+    return NetworkFindings(
+        name=name,
+        title=str(member["title"]),
+        spec=str(member["spec"]),
+        role=attack.target,
+        summary=summary,
+        predictions=predictions if isinstance(predictions, dict) else {},
+        arrays=arrays,
+        attack=attack,
+        samples=RunDirectory.open(attack.path).read_shards(SAMPLES),
+        snapshots=load_arrays(RunDirectory.open(folder / "snapshots").path / "snapshots.npz"),
+        commands={
+            path.removeprefix(prefix): one for path, one in commands.items() if path.startswith(prefix)
+        },
+    )
+
+
+def load_arrays(path: Path) -> Arrays:
+    """An .npz file. Raises NotARun where it cannot be read."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError) as error:
+        raise NotARun(path.parent, f"{path.name} cannot be read ({error})") from error

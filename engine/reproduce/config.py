@@ -1,0 +1,64 @@
+"""What `dpa-engine reproduce` is told, and what `--quick` makes of it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from dpa.engine.analysis.config import AnalyzeConfig
+from dpa.engine.analysis.iob import IobConfig
+from dpa.engine.attack.config import AttackConfig
+from dpa.models.config import Config
+
+FRAMEWORKS = ("nsd", "drnet", "cssl", "cssl-da")
+"""The paper's networks, by their names in the zoo."""
+
+QUICK: Mapping[str, Any] = {
+    "attacked": 40,
+    "crossed": 10,
+    "attack": {"max_steps": 60, "batch": 40},
+    "pool": 300,
+    "samples": 200,
+    "pairs": 16,
+    "sweep_pairs": 4,
+    "sweep_step": 100,
+    "permutations": 50,
+    "iob": {"epochs": 4, "batch": 32, "seeds": 1, "both_ends": False},
+    "shown": 2,
+}
+"""What a look at everything in minutes takes; its figures are rougher."""
+
+
+class ReproduceConfig(Config):
+    """One run of `dpa-engine reproduce`.
+
+    frameworks: names in the zoo, or NAME=PATH with a run directory. source: a packed store, None for the
+    default evaluation set. attack: limits and step of every attack; attacked: frames that each network's own
+    attack takes, crossed: those of an attack with another's pictures. samples, pool, pairs, sweep_pairs,
+    sweep_step, neighbours, permutations, iob: as `AnalyzeConfig` has them.
+    shown: attacks of each network that can be watched on the page.
+    """
+
+    frameworks: tuple[str, ...] = FRAMEWORKS
+    source: Path | None = None
+    attack: AttackConfig = AttackConfig(batch=64)
+    attacked: int = Field(default=128, ge=1)
+    crossed: int = Field(default=32, ge=1)
+    samples: int = Field(default=400, ge=4)
+    pool: int = Field(default=1000, ge=8)
+    pairs: int = Field(default=64, ge=1)
+    sweep_pairs: int = Field(default=8, ge=1)
+    sweep_step: int = Field(default=50, ge=1)
+    neighbours: int = Field(default=5, ge=1)
+    permutations: int = Field(default=200, ge=1)
+    iob: IobConfig = IobConfig(epochs=10, seeds=2, both_ends=False)
+    shown: int = Field(default=4, ge=1)
+    seed: int = Field(default=0, ge=0)
+    device: str = "auto"
+
+    def analysis(self, name: str, network: str) -> AnalyzeConfig:
+        """The settings of one analysis of one network, as `dpa-engine analyze` takes them."""
+        shared = ("source", "samples", "pool", "pairs", "sweep_pairs", "sweep_step", "neighbours")
+        taken = {key: getattr(self, key) for key in (*shared, "permutations", "iob", "seed", "device")}
+        return AnalyzeConfig(analyses=(name,), network=network, **taken)

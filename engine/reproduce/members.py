@@ -1,0 +1,97 @@
+"""Which networks take part: what they are called, what they are, and which are missing."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dpa.engine.report.attack_runs import Role, role
+from dpa.models.errors import InputError
+from dpa.models.training.checkpoint import WEIGHTS, NotANetwork, network_folder, read_config
+from dpa.models.zoo.recipe import recipe_names
+
+TITLES = {"nsd": "NSD", "drnet": "DRNet", "cssl": "CSSL", "cssl-da": "CSSL (DA)"}
+"""The paper's names of its networks."""
+
+
+class BadMember(InputError):
+    """A framework that is neither in the zoo nor has a recipe, or is named twice."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(
+            found,
+            f"each once: one of {', '.join(recipe_names())}, or NAME=PATH of a trained network",
+            "correct --frameworks",
+        )
+
+
+class NothingToReproduce(InputError):
+    """None of the frameworks has weights."""
+
+    def __init__(self, missing: Sequence["Missing"]) -> None:
+        super().__init__(
+            f"no weights for {', '.join(one.name for one in missing)}",
+            "at least one framework with weights",
+            f"build one first: {missing[0].command}",
+        )
+
+
+@dataclass(frozen=True)
+class Member:
+    """A network with weights. name: in results.json. spec: as every command takes it. title: in tables and
+    figures. role: what its checkpoint says it is. weights: SHA-256 of its file."""
+
+    name: str
+    spec: str
+    title: str
+    role: Role
+    weights: str
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A framework without weights, and the command that makes them."""
+
+    name: str
+    title: str
+    command: str
+
+
+def find_members(names: Sequence[str]) -> tuple[list[Member], list[Missing]]:
+    """names: of the zoo, or NAME=PATH. Raises BadMember, NothingToReproduce, and NotANetwork or
+    BrokenCheckpoint for a PATH without a network."""
+    members: list[Member] = []
+    missing: list[Missing] = []
+    seen: set[str] = set()
+    if not names:
+        raise BadMember("no framework at all")
+    for text in names:
+        name, equals, path = text.partition("=")
+        if name in seen:
+            raise BadMember(f"framework {name!r} twice")
+        seen.add(name)
+        if equals:
+            members.append(_member(name, path))
+            continue
+        try:
+            members.append(_member(name, f"zoo:{name}"))
+        except NotANetwork:
+            if name not in recipe_names():
+                raise BadMember(f"framework {name!r}") from None
+            missing.append(Missing(name, TITLES.get(name, name), f"dpa-engine zoo build {name}"))
+    if not members:
+        raise NothingToReproduce(missing)
+    return members, missing
+
+
+def _member(name: str, spec: str) -> Member:
+    folder = network_folder(spec)
+    read_config(folder)
+    weights = hashlib.sha256((folder / WEIGHTS).read_bytes() + (folder / "config.yaml").read_bytes())
+    title = TITLES.get(name, name)
+    return Member(name, spec, title, role(spec), weights.hexdigest())
+
+
+def store_key(path: Path) -> str:
+    """SHA-256 of a packed store's manifest, which names its recipe and size."""
+    return hashlib.sha256((path / "manifest.json").read_bytes()).hexdigest()

@@ -1,0 +1,98 @@
+"""Every stage of a reproduction, in the order in which it is done."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from dpa.engine.analysis.config import ANALYSES
+from dpa.engine.attack.config import AttackRunConfig
+from dpa.engine.reproduce.commands import analyze_command, attack_command, evaluate_command
+from dpa.engine.reproduce.laboratory import Laboratory, Pair
+from dpa.engine.reproduce.members import Member, store_key
+from dpa.engine.reproduce.stage import Stage
+
+WHAT = {
+    "swap": "swapped appearance",
+    "zero": "appearance set to zero",
+    "tsne": "t-SNE and neighbours",
+    "channels": "channels of the pose code",
+    "sweep": "sweep over K channels",
+    "dc": "distance correlation",
+    "iob": "information over bias",
+    "counterfactual": "true changes of clothes",
+}
+
+
+def folder_of(member: Member, what: str) -> str:
+    """Where a stage of one network is kept."""
+    return f"stages/{member.name}/{what}"
+
+
+def attack_folder(target: Member, generator: Member) -> str:
+    """Where one attack is kept."""
+    return f"stages/{target.name}/attack-by-{generator.name}"
+
+
+def plan(laboratory: Laboratory, members: Sequence[Member]) -> list[Stage]:
+    """Network by network what it needs of itself, then the attacks with other networks' pictures."""
+    stages: list[Stage] = []
+    for member in members:
+        stages += _own_stages(laboratory, member)
+    for target in members:
+        for generator in members:
+            if generator != target:
+                stages.append(_attack(laboratory, Pair(generator, target), laboratory.config.crossed))
+    return stages
+
+
+def _own_stages(laboratory: Laboratory, member: Member) -> Iterator[Stage]:
+    config, data = laboratory.config, store_key(laboratory.store.path)
+    weights = {"weights": member.weights, "data": data}
+    yield Stage(
+        folder_of(member, "predict"),
+        f"{member.title}: predictions",
+        weights,
+        evaluate_command(member.spec, config.source),
+        partial(laboratory.predict, member),
+    )
+    own = _attack(laboratory, Pair(member, member), config.attacked)
+    yield own
+    for name in ANALYSES:
+        settings = config.analysis(name, member.spec)
+        yield Stage(
+            folder_of(member, name),
+            f"{member.title}: {WHAT[name]}",
+            weights | settings.model_dump(mode="json"),
+            analyze_command(settings),
+            partial(laboratory.analyse, member, name),
+        )
+    yield Stage(
+        folder_of(member, "snapshots"),
+        f"{member.title}: the attack, step by step",
+        {"attack": own.key, "shown": config.shown},
+        own.command,
+        partial(laboratory.watch, member, own.path),
+    )
+
+
+def _attack(laboratory: Laboratory, roles: Pair, samples: int) -> Stage:
+    config = laboratory.config
+    settings = AttackRunConfig(
+        **(config.attack.model_dump() | {"seed": config.seed}),
+        target=roles.target.spec,
+        generator=roles.generator.spec,
+        source=config.source,
+        samples=samples,
+        device=config.device,
+    )
+    own = roles.target == roles.generator
+    return Stage(
+        attack_folder(roles.target, roles.generator),
+        f"{roles.target.title}: attack" + ("" if own else f" with pictures by {roles.generator.title}"),
+        settings.model_dump(mode="json")
+        | {
+            "data": store_key(laboratory.store.path),
+            "weights": [roles.target.weights, roles.generator.weights],
+        },
+        attack_command(settings),
+        partial(laboratory.attack, settings, roles),
+    )

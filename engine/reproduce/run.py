@@ -1,0 +1,102 @@
+"""Carries a plan out, reuses what is done, and notes in reproduction.json what was made."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dpa.engine.report.findings import NOTE
+from dpa.engine.reproduce.config import ReproduceConfig
+from dpa.engine.reproduce.laboratory import Laboratory, PoseSession
+from dpa.engine.reproduce.members import Member, Missing, find_members
+from dpa.engine.reproduce.plan import plan
+from dpa.engine.reproduce.stage import KEY, Stage, carry_out, is_done
+from dpa.engine.runs.environment import devices, versions
+from dpa.engine.runs.errors import RunExists
+from dpa.models.atomic import write_json
+from dpa.models.data.store import PackedStore
+
+Progress = Callable[[int, int, Stage, bool, int, int], None]
+"""Called with (stages before this one, in all, the stage, whether its result is reused, done and in all
+within it)."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """How many stages were carried out, and how many were there already."""
+
+    made: int
+    reused: int
+
+
+def reproduce(
+    config: ReproduceConfig,
+    store: PackedStore,
+    out: Path,
+    pose_session: PoseSession | None = None,
+    progress: Progress | None = None,
+) -> Done:
+    """Does every stage whose result `out` does not hold yet. A killed call goes on where it was when it is
+    called again. Raises RunExists for a folder that holds something else, and see `find_members`."""
+    members, missing = find_members(config.frameworks)
+    if out.is_dir() and any(out.iterdir()) and not (out / NOTE).is_file():
+        raise RunExists(out)
+    stages = plan(Laboratory(config, store, out, pose_session), members)
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / NOTE, note(config, store, out, members, missing, stages))
+    made = 0
+    for number, stage in enumerate(stages):
+        reused = is_done(stage, out)
+
+        def report(
+            done: int, total: int, number: int = number, stage: Stage = stage, reused: bool = reused
+        ) -> None:
+            if progress is not None:
+                progress(number, len(stages), stage, reused, done, total)
+
+        report(0, 1)
+        if not reused:
+            carry_out(stage, out, report)
+            made += 1
+        report(1, 1)
+    write_json(out / NOTE, note(config, store, out, members, missing, stages))
+    return Done(made, len(stages) - made)
+
+
+def note(
+    config: ReproduceConfig,
+    store: PackedStore,
+    out: Path,
+    members: Sequence[Member],
+    missing: Sequence[Missing],
+    stages: Sequence[Stage],
+) -> dict[str, Any]:
+    """What the report must know beside the stages' own results; seconds are None before a stage is done."""
+    data = store.info()
+    kept = ("frames", "subjects", "actions", "cameras", "size", "fps", "seed")
+    return {
+        "config": config.model_dump(mode="json"),
+        "members": [asdict(member) for member in members],
+        "missing": [asdict(one) for one in missing],
+        "data": {"source": store.source, **{name: data[name] for name in kept if name in data}},
+        "device": devices()["cpu"] if config.device == "cpu" else devices().get("cuda:0", devices()["cpu"]),
+        "versions": versions(),
+        "stages": [
+            {
+                "path": stage.path,
+                "title": stage.title,
+                "command": stage.command,
+                "seconds": _seconds(out / stage.path),
+            }
+            for stage in stages
+        ],
+    }
+
+
+def _seconds(folder: Path) -> float | None:
+    try:
+        value = json.loads((folder / KEY).read_text())["seconds"]
+    except (OSError, ValueError, KeyError):
+        return None
+    return float(value)
