@@ -21,6 +21,7 @@ from dpa.engine.commands.evaluate import evaluate
 from dpa.engine.commands.fit_regressor import fit_regressor
 from dpa.engine.commands.predict import predict
 from dpa.engine.commands.report import report
+from dpa.engine.commands.reproduce import reproduce
 from dpa.engine.commands.train import train
 from dpa.engine.commands.zoo import build, card
 from dpa.engine.commands.zoo_ablate import ablate
@@ -48,6 +49,7 @@ app.command("evaluate")(evaluate)
 app.command("attack")(attack)
 app.command("analyze")(analyze)
 app.command("report")(report)
+app.command("reproduce")(reproduce)
 app.command("export")(export_engines)
 app.command("predict")(predict)
 app.command("check-framework")(check_framework)
