@@ -34,7 +34,7 @@ class AttackConfig(Config):
     batch: int = Field(default=256, ge=1)
     freeze_box: bool = False
     clamp: bool = True
-    backend: Literal["eager", "fused"] = "eager"
+    backend: Literal["eager", "fused", "compiled", "auto"] = "eager"
     seed: int = 0
 
     @model_validator(mode="before")
@@ -50,13 +50,15 @@ class AttackRunConfig(AttackConfig):
 
     target, generator: names of networks, the generator by default the target. source: a packed store,
     None for the default evaluation set. samples: how many frames at most. subjects: None
-    for all that the source holds.
+    for all that the source holds. pictures: of how many samples, spread evenly, the synthesised and
+    adversarial frames are kept; the figures are of all samples, and the report shows some of these.
     """
 
     target: str = "zoo:nsd"
     generator: str = ""
     source: Path | None = None
     samples: int = Field(default=256, ge=1)
+    pictures: int = Field(default=256, ge=1)
     subjects: tuple[str, ...] | None = None
     device: str = "auto"
 

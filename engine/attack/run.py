@@ -1,7 +1,5 @@
 """One run: samples of a store through the attack into the shards of a run directory."""
 
-import time
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,19 +7,23 @@ import torch
 from numpy.typing import NDArray
 
 from dpa.engine.attack.algorithm import Progress, attack_stream
+from dpa.engine.attack.backends.select import make_backend
 from dpa.engine.attack.config import AttackRunConfig
-from dpa.engine.attack.preparation import FrameBatch, InitialPose
+from dpa.engine.attack.inputs import INPUTS, began_with, inputs_of, require_same
+from dpa.engine.attack.loader import frame_batches
+from dpa.engine.attack.plates import PlateWindow
+from dpa.engine.attack.preparation import InitialPose
 from dpa.engine.attack.result import AttackResult
-from dpa.engine.attack.samples import Column, picture_columns, sample_columns
 from dpa.engine.attack.scheduler import AT_ONCE
-from dpa.engine.attack.summary import RunFacts, summarise
+from dpa.engine.attack.stored import SAMPLES, Kept, keep_whole_shards, read_samples
+from dpa.engine.attack.summary import COLUMNS, RunFacts, summarise
+from dpa.engine.attack.writer import ShardWriter
 from dpa.engine.runs.directory import RESULTS, RunDirectory
 from dpa.engine.runs.environment import devices, versions
 from dpa.models.data.store import PackedStore
 from dpa.models.frameworks.base import DisentangledNetwork
 
-SAMPLES, PICTURES = "samples.parquet", "adversarial"
-SHARD_ROWS = 256
+__all__ = ["SAMPLES", "Networks", "device_in_words", "evenly", "run_attack"]
 
 
 @dataclass(frozen=True)
@@ -36,41 +38,6 @@ class Networks:
         return next(self.target.parameters()).device
 
 
-class ShardWriter:
-    """The sink of a run: gathers results and writes them in shards of about SHARD_ROWS samples.
-
-    seconds: time spent here, measuring images and writing, which is no part of the attack.
-    """
-
-    def __init__(self, run: RunDirectory, store: PackedStore) -> None:
-        self._run, self._store = run, store
-        self._figures: list[dict[str, Column]] = []
-        self._pictures: list[dict[str, Column]] = []
-        self._written = 0
-        self.seconds = 0.0
-
-    def __call__(self, result: AttackResult) -> None:
-        started = time.perf_counter()
-        self._figures.append(sample_columns(result, self._store))
-        self._pictures.append(picture_columns(result))
-        if sum(len(part["index"]) for part in self._figures) >= SHARD_ROWS:
-            self.flush()
-        self.seconds += time.perf_counter() - started
-
-    def flush(self) -> None:
-        """Writes what is gathered, pictures first: a row of figures always has its pictures."""
-        if self._figures:
-            self._run.shard(PICTURES, self._written, joined(self._pictures))
-            self._run.shard(SAMPLES, self._written, joined(self._figures))
-            self._written += 1
-            self._figures, self._pictures = [], []
-
-
-def joined(parts: Sequence[dict[str, Column]]) -> dict[str, Column]:
-    """Tables of the same columns, one under the other."""
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
 def run_attack(
     run: RunDirectory,
     networks: Networks,
@@ -81,42 +48,96 @@ def run_attack(
     progress: Progress | None = None,
 ) -> dict[str, object]:
     """Attacks the frames `rows` of `store`, writes shards and results.json, returns the results (see
-    `summarise`). Memory holds the samples under attack and one shard."""
-    device = networks.device
-    writer = ShardWriter(run, store)
-    started = time.perf_counter()
-    attack_stream(
-        networks.generator,
-        networks.target,
-        frame_batches(store, rows, device),
-        store.plates_tensor().to(device),
-        config,
-        writer,
-        initial_pose=initial_pose,
-        progress=progress,
-    )
-    seconds = time.perf_counter() - started - writer.seconds
-    writer.flush()
-    facts = RunFacts(
-        target=config.target,
-        generator=config.generator,
-        config=config,
-        seconds=seconds,
-        device=device_in_words(device),
-        versions=versions(),
-    )
-    results = summarise(run.read_shards(SAMPLES), facts)
-    run.write_json(RESULTS, results)
+    `summarise`). Memory holds the samples under attack and one shard, however many frames there are.
+
+    Samples that the run already holds in whole shards are not attacked again, so a stopped run is gone on
+    with by calling this once more; it ends with the same results. Raises OtherInputs where weights, data,
+    versions, device or step back-end are not those that the run began with, RunBusy, DiskFull,
+    OutOfMemory.
+    """
+    with run.holding():
+        _attack_missing(run, networks, store, rows, config, initial_pose, progress)
+        samples = read_samples(run, COLUMNS)
+        facts = RunFacts(
+            target=config.target,
+            generator=config.generator,
+            config=config,
+            seconds=float(samples["elapsed_s"].max()),
+            device=device_in_words(networks.device),
+            versions=versions(),
+        )
+        results = summarise(samples, facts)
+        run.write_json(RESULTS, results)
     return results
 
 
-def frame_batches(store: PackedStore, rows: NDArray[np.int64], device: torch.device) -> Iterator[FrameBatch]:
-    """Frames of a store in small groups, read when they are asked for."""
-    for start in range(0, len(rows), AT_ONCE):
-        part = rows[start : start + AT_ONCE]
-        yield FrameBatch(
-            torch.from_numpy(part), store.frames_at(part), torch.from_numpy(store.plate[part])
-        ).to(device)
+def _attack_missing(
+    run: RunDirectory,
+    networks: Networks,
+    store: PackedStore,
+    rows: NDArray[np.int64],
+    config: AttackRunConfig,
+    initial_pose: InitialPose | None,
+    progress: Progress | None,
+) -> None:
+    """Attacks what the run does not hold yet."""
+    began = began_with(run)
+    kept = keep_whole_shards(run)
+    if began is not None:  # with the back-end that was picked then
+        config = config.model_copy(update={"backend": began.get("backend", config.backend)})
+    generator, target = networks.generator, networks.target
+    window = PlateWindow(store, config.batch + AT_ONCE, networks.device)
+    backend = make_backend(generator, target, window.plates, config)
+    now = inputs_of(target, generator, store, rows, config, backend.name)
+    if began is None:
+        run.write_json(INPUTS, now)
+    else:
+        require_same(run, began, now)
+    counted = _counting_on(kept, progress)
+    counted(0, 0)
+    missing = rows[~np.isin(rows, kept.index)]
+    if not len(missing):
+        return
+    with ShardWriter(
+        run,
+        store,
+        pictured=evenly(rows, config.pictures),
+        numbers=kept.free_numbers(),
+        seconds_before=kept.seconds,
+    ) as writer:
+
+        def take_over(result: AttackResult) -> None:
+            window.release(result.index)
+            writer(result)
+
+        attack_stream(
+            generator,
+            target,
+            map(window.admit, frame_batches(store, missing, networks.device)),
+            window.plates,
+            config,
+            take_over,
+            initial_pose=initial_pose,
+            progress=counted,
+            backend=backend,
+        )
+
+
+def _counting_on(kept: Kept, progress: Progress | None) -> Progress:
+    """Progress of the whole run, from that of the part that runs now."""
+
+    def report(finished: int, succeeded: int) -> None:
+        if progress is not None:
+            progress(len(kept.index) + finished, kept.succeeded + succeeded)
+
+    return report
+
+
+def evenly(rows: NDArray[np.generic], count: int) -> list[int]:
+    """At most `count` ≥ 1 of the rows, spread evenly over them."""
+    places = np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)
+    chosen: list[int] = rows[places].tolist()
+    return chosen
 
 
 def device_in_words(device: torch.device) -> str:

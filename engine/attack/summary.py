@@ -10,6 +10,20 @@ from dpa.engine.attack.config import AttackConfig
 
 Column = NDArray[np.generic]
 
+COLUMNS = (
+    "subject",
+    "success",
+    "iterations",
+    "initial_error_mm",
+    "final_error_mm",
+    "ground_truth_error_mm",
+    "ssim",
+    "psnr_db",
+    "mse",
+    "elapsed_s",
+)
+"""What a run's summary is made from: one number or name a sample."""
+
 PROTOCOL = "MPJPE over 17 joints, root-relative to the hip, no alignment, in mm"
 SYNTHETIC = (
     "The people are synthetic. These figures measure this network on this data; "
@@ -28,8 +42,9 @@ def data_note(source: str) -> str:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What a summary says beside the samples. seconds: wall time of preparation, steps and judging,
-    without loading networks and data."""
+    """What a summary says beside the samples. seconds: wall time of preparation, steps, judging and
+    the writing that they waited for, without loading networks; of a run that was stopped, without what
+    the stops lost."""
 
     target: str
     generator: str
@@ -42,8 +57,7 @@ class RunFacts:
 def summarise(samples: Mapping[str, Column], facts: RunFacts) -> dict[str, object]:
     """The results of a run.
 
-    samples: columns of equal length n ≥ 1: subject, success, iterations, initial_error_mm,
-    final_error_mm, ground_truth_error_mm, ssim, psnr_db, mse (see `samples.py`). Means leave out samples
+    samples: columns of equal length n ≥ 1, those of COLUMNS (see `samples.py`). Means leave out samples
     whose figure is not finite (an unchanged picture's PSNR, a nonfinite sample's errors) and are None
     where none is left; success counts every sample.
     """

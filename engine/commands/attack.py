@@ -8,6 +8,7 @@ import typer
 if TYPE_CHECKING:
     from dpa.engine.attack.config import AttackRunConfig
     from dpa.engine.attack.run import Networks
+    from dpa.engine.runs.directory import RunDirectory
     from dpa.models.data.store import PackedStore
 
 Flag = typer.Option
@@ -36,6 +37,9 @@ def attack(
     seed: Annotated[int | None, Flag(help="Picks the samples. [0]")] = None,
     device: Annotated[str | None, Flag(help="auto, cpu or cuda. [auto]")] = None,
     out: Annotated[Path | None, Flag(help="Run directory. [runs/attack-TIME]")] = None,
+    resume: Annotated[
+        Path | None, Flag(metavar="RUN", help="Go on with a run that was stopped, with its settings.")
+    ] = None,
     config: Annotated[Path | None, Flag(help="YAML file of settings; the flags win.")] = None,
     set_: Annotated[list[str] | None, Flag("--set", metavar="A=B", help="One setting.")] = None,
     sweep: Annotated[
@@ -47,9 +51,12 @@ def attack(
     """Change nothing but a person's appearance until the network's 3D pose breaks.
 
     Takes the appearance code of each frame uphill on the pose error, pose code and mask frozen, as
-    Algorithm 1 of the paper. Prints a table per subject and writes a run directory with report.md.
+    Algorithm 1 of the paper. Prints a table per subject and writes a run directory with report.md. A run
+    that was stopped, even by a power cut, goes on with --resume and ends with the same results.
     """
     from dpa.engine.attack.config import AttackRunConfig
+    from dpa.engine.attack.resuming import OptionWithResume, resumed_settings
+    from dpa.engine.runs.directory import RunDirectory
     from dpa.models.config import load_config, to_yaml
 
     flags = {
@@ -68,7 +75,15 @@ def attack(
         "seed": seed,
         "device": device,
     }
-    settings = load_config(AttackRunConfig, config, set_ or (), flags)
+    run = None
+    if resume is None:
+        settings = load_config(AttackRunConfig, config, set_ or (), flags)
+    else:
+        for option, given in (("--out", out), ("--config", config), ("--sweep", sweep)):
+            if given:
+                raise OptionWithResume(option)
+        run = RunDirectory.open(resume, incomplete=True)
+        settings = resumed_settings(run, flags, set_ or ())
     if dry_run:
         typer.echo(to_yaml(settings), nl=False)
         return
@@ -76,7 +91,7 @@ def attack(
     if sweep:
         _sweep(settings, networks, store, as_json)
     else:
-        _attack(settings, networks, store, out, as_json)
+        _attack(settings, networks, store, run or out, as_json)
 
 
 def _load(settings: "AttackRunConfig") -> "tuple[PackedStore, Networks]":
@@ -100,11 +115,17 @@ def _load(settings: "AttackRunConfig") -> "tuple[PackedStore, Networks]":
 
 
 def _attack(
-    settings: "AttackRunConfig", networks: "Networks", store: "PackedStore", out: Path | None, as_json: bool
+    settings: "AttackRunConfig",
+    networks: "Networks",
+    store: "PackedStore",
+    place: "RunDirectory | Path | None",
+    as_json: bool,
 ) -> None:
+    """place: the run to go on with, or where a new one begins."""
     import json
 
     from dpa.engine.attack.progress import attack_progress
+    from dpa.engine.attack.resuming import way_on
     from dpa.engine.attack.run import run_attack
     from dpa.engine.evaluation_set import choose_samples
     from dpa.engine.report.attack_report import write_attack_report
@@ -112,7 +133,11 @@ def _attack(
     from dpa.export.cached_pose import cached_pose_session
 
     rows = choose_samples(store, settings.samples, settings.seed, settings.subjects)
-    with RunDirectory.create(out, "attack", settings.model_dump(mode="json")) as run:
+    if isinstance(place, RunDirectory):
+        run = place
+    else:
+        run = RunDirectory.create(place, "attack", settings.model_dump(mode="json"))
+    with run, way_on(run):
         initial_pose = cached_pose_session(networks.target)
         with attack_progress(len(rows)) as report:
             results = run_attack(run, networks, store, rows, settings, initial_pose, report)

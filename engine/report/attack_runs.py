@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dpa.engine.attack.run import SAMPLES
+from dpa.engine.attack.stored import read_samples
 from dpa.engine.attack.summary import data_note, finite_mean
 from dpa.engine.runs.directory import COMMAND, RESULTS, RunDirectory
 from dpa.engine.runs.errors import NotARun
@@ -64,7 +64,7 @@ def read_run(path: Path) -> AttackRun:
     results = run.read_json(RESULTS) if (path / RESULTS).is_file() else None
     if not isinstance(results, dict) or "per_subject" not in results:
         raise NotARun(path, "no results of an attack")
-    samples = run.read_shards(SAMPLES)
+    samples = read_samples(run, [f"box_{name}" for name in MEASURES])
     return AttackRun(
         path=path,
         results=results,

@@ -7,7 +7,7 @@ keeps what it had finished and is recognised by the file `incomplete`.
 import json
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -18,8 +18,9 @@ import yaml
 from numpy.typing import NDArray
 
 from dpa.engine.runs.environment import environment
-from dpa.engine.runs.errors import IncompleteRun, NotARun, RunExists
-from dpa.engine.runs.shards import read_shard, read_shards, shard_numbers, write_shard
+from dpa.engine.runs.errors import IncompleteRun, NotARun, RunBusy, RunExists
+from dpa.engine.runs.lock import lock
+from dpa.engine.runs.shards import discard_shard, read_shard, read_shards, shard_numbers, write_shard
 from dpa.models.atomic import disk_full_named, replacing, sync_folder, write_json, write_text
 from dpa.models.config import to_yaml
 
@@ -28,6 +29,7 @@ ENVIRONMENT = "env.json"
 COMMAND = "command.txt"
 RESULTS = "results.json"
 INCOMPLETE = "incomplete"
+PARTIAL = ".partial-*"  # what models.atomic has not finished
 
 
 class RunDirectory:
@@ -125,13 +127,34 @@ class RunDirectory:
         """The parts of a table that are there, ascending: where a stopped run can go on."""
         return shard_numbers(self.path / name)
 
-    def read_shard(self, name: str, index: int) -> dict[str, NDArray[np.generic]]:
-        """One part of a table. Raises BadShard."""
-        return read_shard(self.path / name, index)
+    def discard_shard(self, name: str, index: int) -> None:
+        """Removes part number `index` of a table, if it is there."""
+        discard_shard(self.path / name, index)
 
-    def read_shards(self, name: str) -> dict[str, NDArray[np.generic]]:
-        """All parts of a table in order, put together. Raises BadShard."""
-        return read_shards(self.path / name)
+    def read_shard(
+        self, name: str, index: int, columns: Sequence[str] | None = None
+    ) -> dict[str, NDArray[np.generic]]:
+        """One part of a table; only some columns, where they are named. Raises BadShard."""
+        return read_shard(self.path / name, index, columns)
+
+    def read_shards(self, name: str, columns: Sequence[str] | None = None) -> dict[str, NDArray[np.generic]]:
+        """All parts of a table in order, put together; only some columns, where they are named. Raises
+        BadShard."""
+        return read_shards(self.path / name, columns)
+
+    def remove_partial_files(self) -> None:
+        """Removes what a killed process left half written. Only for who holds the run (see `holding`)."""
+        for file in self.path.rglob(PARTIAL):
+            file.unlink(missing_ok=True)
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Keeps other processes from writing to the run; the hold ends with the process, however that
+        ends. Raises RunBusy. Without effect on systems that have no file locks."""
+        with lock(self.path / INCOMPLETE) as held:
+            if not held:
+                raise RunBusy(self.path)
+            yield
 
     def __enter__(self) -> "RunDirectory":
         return self

@@ -34,7 +34,30 @@ class IncompleteRun(InputError):
         super().__init__(
             found=f"{path}: the run was stopped before its end",
             expected="a completed run",
-            remedy="run its command again (it is in command.txt)",
+            remedy="go on with `dpa-engine attack --resume` where it was an attack; otherwise run its command"
+            " again (it is in command.txt)",
+        )
+
+
+class RunBusy(InputError):
+    """Another process is writing to the run."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            found=f"{path}: another process is at work on this run",
+            expected="a run that was stopped",
+            remedy="wait until it ends, or end it first",
+        )
+
+
+class OtherInputs(InputError):
+    """A run was to go on with something else than it began with, so its parts would not fit together."""
+
+    def __init__(self, path: Path, what: str, began: object, now: object) -> None:
+        super().__init__(
+            found=f"{path}: {what} is {now}",
+            expected=f"{began}, as when the run began",
+            remedy="restore what has changed, or begin a new run",
         )
 
 

@@ -1,6 +1,6 @@
 """Tables that grow part by part while a run goes on: NAME/00000.parquet, NAME/00001.parquet, …"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,21 +26,30 @@ def shard_numbers(folder: Path) -> list[int]:
     return sorted(int(file.stem) for file in folder.glob("*.parquet") if file.stem.isdecimal())
 
 
-def read_shard(folder: Path, index: int) -> dict[str, NDArray[np.generic]]:
-    """Part number `index`. Raises BadShard if it is absent or damaged."""
+def read_shard(
+    folder: Path, index: int, columns: Sequence[str] | None = None
+) -> dict[str, NDArray[np.generic]]:
+    """Part number `index`; only some columns, where they are named. Raises BadShard if it is absent or
+    damaged."""
     file = _file(folder, index)
     try:
-        return from_table(pq.read_table(file))
+        return from_table(pq.read_table(file, columns=None if columns is None else list(columns)))
     except (pa.ArrowException, ValueError, OSError) as error:
         raise BadShard(file, str(error)) from error
 
 
-def read_shards(folder: Path) -> dict[str, NDArray[np.generic]]:
-    """All parts in order, put together. Raises BadShard if one is absent, damaged or unlike the others."""
+def discard_shard(folder: Path, index: int) -> None:
+    """Removes part number `index`, if it is there."""
+    _file(folder, index).unlink(missing_ok=True)
+
+
+def read_shards(folder: Path, columns: Sequence[str] | None = None) -> dict[str, NDArray[np.generic]]:
+    """All parts in order, put together; only some columns, where they are named. Raises BadShard if one is
+    absent, damaged or unlike the others."""
     numbers = shard_numbers(folder)
     if not numbers or numbers != list(range(len(numbers))):
         raise BadShard(folder, f"parts {', '.join(map(str, numbers)) or 'none'}")
-    parts = [read_shard(folder, number) for number in numbers]
+    parts = [read_shard(folder, number, columns) for number in numbers]
     shapes = [{name: column.shape[1:] for name, column in part.items()} for part in parts]
     for number in numbers:
         if shapes[number] != shapes[0]:
