@@ -8,6 +8,7 @@ import typer
 import dpa
 from dpa.bench.attack import bench_attack
 from dpa.bench.kernels import kernels
+from dpa.bench.long_run import long_run
 from dpa.bench.sessions import bench_sessions
 from dpa.engine.commands import bench as bench_commands
 from dpa.engine.commands.analyze import analyze
@@ -63,6 +64,7 @@ bench.command("data")(bench_commands.data)
 bench.command("kernels")(kernels)
 bench.command("sessions")(bench_sessions)
 bench.command("attack")(bench_attack)
+bench.command("long-run")(long_run)
 
 
 def _version(wanted: bool) -> None:

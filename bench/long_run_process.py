@@ -1,0 +1,79 @@
+"""One attack as a process of its own: how far it is, how much memory it holds, and its sudden end."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dpa.models.errors import DpaError
+
+START = "from dpa.engine.cli import main; main()"
+POLL_SECONDS = 0.2
+
+
+class AttackFailed(DpaError):
+    """The attack ended by itself with an error."""
+
+
+@dataclass
+class Watched:
+    """What was seen of a process. memory: (samples on the disk, resident MB) as it went on; killed_at:
+    samples on the disk when it was killed, None where it ended by itself."""
+
+    seconds: float = 0.0
+    killed_at: int | None = None
+    memory: list[tuple[int, float]] = field(default_factory=list)
+
+    def peak_mb(self, until: float = float("inf")) -> float | None:
+        """Largest memory while at most `until` samples were on the disk; None where the system does not
+        tell."""
+        return max((mb for count, mb in self.memory if count <= until), default=None)
+
+
+def watch(arguments: Sequence[str], run: Path, kill_at: int | None = None) -> Watched:
+    """Runs `dpa-engine attack` with some arguments to its end, or kills it with SIGKILL when `kill_at`
+    samples are on the disk in `run`. Its progress goes to this process's stderr. Raises AttackFailed."""
+    seen, began = Watched(), time.perf_counter()
+    command = [sys.executable, "-c", START, "attack", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            count = stored(run)
+            if (resident := resident_mb(process.pid)) is not None:
+                seen.memory.append((count, resident))
+            if kill_at is not None and count >= kill_at:
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+                seen.killed_at = stored(run)
+                break
+            time.sleep(POLL_SECONDS)
+    seen.seconds = time.perf_counter() - began
+    if seen.killed_at is None and process.returncode:
+        raise AttackFailed(f"the attack ended with exit code {process.returncode}: {' '.join(arguments)}")
+    return seen
+
+
+def stored(run: Path) -> int:
+    """Samples in the shards of a run, from their footers."""
+    count = 0
+    for file in (run / "samples.parquet").glob("0*.parquet"):
+        try:
+            count += pq.read_metadata(file).num_rows
+        except (OSError, pa.ArrowException):  # just being replaced
+            continue
+    return count
+
+
+def resident_mb(process: int) -> float | None:
+    """Memory that a process holds now, in MB; None where /proc is not there or the process has gone."""
+    try:
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    except OSError:
+        return None
+    sizes = [int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS:")]
+    return sizes[0] if sizes else None
