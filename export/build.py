@@ -7,12 +7,13 @@ from pathlib import Path
 
 from torch import Tensor
 
-from dpa.engine.sessions.manifest import EngineEntry
-from dpa.engine.sessions.open_engine import open_engine
+from dpa.engine.sessions.manifest import Backend, EngineEntry
+from dpa.engine.sessions.protocol import Session
 from dpa.export.engine_writer import replacing_folder, write_manifest
 from dpa.export.graphs import GRAPHS, build_graph
 from dpa.export.parity import LIMITS_MM, ParityError, measure_parity, within_limit
-from dpa.export.variants import Variant
+from dpa.export.plans import BUCKETS, session_to_judge, write_plan
+from dpa.export.variants import BACKENDS, Variant
 from dpa.models.atomic import write_json
 from dpa.models.frameworks.base import DisentangledNetwork
 
@@ -49,12 +50,14 @@ def build_engines(
     source: str,
     graphs: Sequence[str] = tuple(GRAPHS),
     limits_mm: Mapping[str, float] = LIMITS_MM,
+    buckets: Sequence[int] = BUCKETS,
     progress: Callable[[str], None] | None = None,
 ) -> BuildReport:
     """Write the engine folder `out` with every variant of every graph that keeps its parity limit.
 
     frames: [N, 3, H, W] in [0, 1], held out from training, for parity; calibration: the same, other
-    frames, for INT8's ranges; source: the network as it was named. parity.json keeps every figure,
+    frames, for INT8's ranges; source: the network as it was named; buckets: batch sizes of TensorRT
+    plans, which also fix the frame size to that of `frames`. parity.json keeps every figure,
     those of rejected engines included. A precision that a graph does not have is left out. Whatever
     raises leaves `out` as it was.
     """
@@ -67,7 +70,10 @@ def build_engines(
                 if progress is not None:
                     progress(f"{name} {variant.backend} {variant.precision}")
                 path = variant.write(network, graph, work, calibration)
-                session = open_engine(path.read_bytes(), variant.backend, variant.precision)
+                plan = None
+                if variant.backend == "tensorrt":
+                    plan = write_plan(network, graph, path, frames, buckets)
+                session = session_to_judge(path, variant, plan)
                 parity = measure_parity(network, graph, session, frames, limits_mm[variant.precision])
                 entry = EngineEntry(
                     graph=name,
@@ -75,10 +81,13 @@ def build_engines(
                     precision=variant.precision,
                     file=path.name,
                     device=session.device,
+                    buckets=() if plan is None else plan.identity.buckets,
+                    plan=plan,
                     parity=parity,
+                    parity_on=_backend(session),
                 )
                 (shipped if within_limit(parity) else rejected).append(entry)
-        kept = {entry.file for entry in shipped}
+        kept = {entry.file for entry in shipped} | {e.plan.file for e in shipped if e.plan is not None}
         for path in work.iterdir():
             if path.name not in kept:
                 path.unlink()
@@ -86,3 +95,7 @@ def build_engines(
         write_json(work / REPORT, report.as_json())
         write_manifest(work, network, source, shipped)
     return report
+
+
+def _backend(session: Session) -> Backend:
+    return next(name for name in BACKENDS.values() if name == session.backend)

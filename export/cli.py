@@ -17,6 +17,9 @@ def export_engines(
     out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("engines"),
     backend: Annotated[str, typer.Option(help="Of onnx, openvino, tensorrt; with commas.")] = "onnx",
     precision: Annotated[str, typer.Option(help="Of fp32, fp16, bf16, int8; with commas.")] = "fp32",
+    buckets: Annotated[str, typer.Option(help="Batch sizes of TensorRT plans; with commas.")] = (
+        "1,8,32,128,256"
+    ),
     graphs: Annotated[str, typer.Option(help="Of pose, encode, decode, regress; with commas.")] = (
         "pose,encode,decode,regress"
     ),
@@ -45,6 +48,7 @@ def export_engines(
     from dpa.models.training.checkpoint import load_network
 
     variants = choose_variants(backend.split(","), precision.split(","))
+    sizes = _buckets(buckets)
     loaded = load_network(network)
     parity, calibration = held_out_frames(data, frames, seed)
     with Console(stderr=True).status("exporting") as status:
@@ -56,6 +60,7 @@ def export_engines(
             calibration,
             source=network if network.startswith("zoo:") else Path(network).resolve().name,
             graphs=graphs.split(","),
+            buckets=sizes,
             limits_mm=LIMITS_MM if limit is None else dict.fromkeys(LIMITS_MM, limit),
             progress=lambda step: status.update(f"exporting {step}"),
         )
@@ -64,6 +69,18 @@ def export_engines(
     else:
         _print(report, out)
     report.raise_rejected()
+
+
+def _buckets(text: str) -> tuple[int, ...]:
+    """'1,8,32' → (1, 8, 32). Raises InputError."""
+    from dpa.models.errors import InputError
+
+    words = text.split(",")
+    if not all(word.isdecimal() and 0 < int(word) <= 1 << 16 for word in words) or len(words) > 16:
+        raise InputError(
+            f"--buckets {text}", "up to 16 batch sizes such as 1,8,32", "name whole numbers from 1 to 65536"
+        )
+    return tuple(int(word) for word in words)
 
 
 def _print(report: "BuildReport", out: Path) -> None:
@@ -75,6 +92,8 @@ def _print(report: "BuildReport", out: Path) -> None:
         parity = entry.parity
         figures = (f"{value:.3g}" for value in (parity.mean_mm, parity.p99_mm, parity.max_mm))
         fate = "shipped" if entry in report.shipped else f"over {parity.limit_mm:g} mm"
+        if entry.parity_on not in (None, entry.backend):
+            fate += f", plan not run here, its ONNX on {entry.parity_on}"
         rows.append([f"{entry.graph} {entry.backend} {entry.precision}", *figures, fate])
     print_table(f"{out}: shift against fp32 torch", columns, rows)
 

@@ -55,7 +55,7 @@ def onnx_bytes(graph: "Graph") -> bytes:
         examples.append(torch.rand(shape, device=device).to(TORCH_DTYPES[spec.dtype]))
         free.append({axis: FREE[axis] for axis, size in enumerate(spec.shape) if size is None})
     try:
-        with _quiet(), torch.no_grad():
+        with quiet(), torch.no_grad():
             program = torch.onnx.export(
                 _trace(graph, tuple(examples), tuple(free)),
                 dynamo=True,
@@ -69,7 +69,7 @@ def onnx_bytes(graph: "Graph") -> bytes:
     assert program is not None  # torch.onnx.export returns a program whenever dynamo=True
     proto: Any = program.model_proto
     _check_signature(graph, proto)
-    _forget_origin(proto)
+    forget_origin(proto)
     serialised: bytes = proto.SerializeToString()
     return serialised
 
@@ -99,7 +99,7 @@ def _check_signature(graph: "Graph", proto: Any) -> None:
                 )
 
 
-def _forget_origin(proto: Any) -> None:
+def forget_origin(proto: Any) -> None:
     """Drop the stack traces that the exporter leaves on every node: they name this machine's folders,
     and the same network must give the same bytes anywhere."""
     for node in proto.graph.node:
@@ -112,7 +112,7 @@ def _forget_origin(proto: Any) -> None:
 
 
 @contextmanager
-def _quiet() -> "Iterator[None]":
+def quiet() -> "Iterator[None]":
     """The exporter prints progress to stdout and warns about its own internals; results own stdout."""
     previous = logging.root.manager.disable
     logging.disable(logging.WARNING)

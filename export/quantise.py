@@ -1,5 +1,5 @@
-"""INT8 by static calibration on real frames, with ONNX Runtime's quantiser: U8 activations, S8 weights
-per channel, as CPUs want it.
+"""INT8 by static calibration on real frames, with ONNX Runtime's quantiser, in two schemes: U8S8 as CPUs
+want it, S8S8 as TensorRT wants it. Weights are S8 per channel in both.
 
 Not quantised: all but convolutions, which is where the time goes; what a sampling grid depends on (the
 localiser: an error of the box moves the whole crop, 10 mm of pose against 2 in the encoder on a small
@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import onnx
 from torch import Tensor
@@ -24,6 +24,9 @@ from dpa.export.graphs import Graph
 from dpa.export.probes import probes
 from dpa.models.atomic import write_bytes
 from dpa.models.frameworks.base import DisentangledNetwork
+
+SYMMETRIC = {"ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias": False}
+"""What TensorRT asks for; it rejects other zero points and quantised biases."""
 
 SEVERITY_WARNING, SEVERITY_ERROR = 2, 3
 
@@ -41,7 +44,18 @@ class _Feeds:
         return next(self._feeds, None)
 
 
-def quantise(network: DisentangledNetwork, graph: Graph, fp32: Path, path: Path, frames: Tensor) -> Path:
+Scheme = Literal["U8S8", "S8S8"]
+"""Types of activations and weights. S8S8 is symmetric, zero points are 0, and biases stay fp32."""
+
+
+def quantise(
+    network: DisentangledNetwork,
+    graph: Graph,
+    fp32: Path,
+    path: Path,
+    frames: Tensor,
+    scheme: Scheme = "U8S8",
+) -> Path:
     """Write `path`, the INT8 form of the fp32 ONNX file, calibrated on `frames` [N, 3, H, W].
 
     On a CPU without VNNI, U8S8 products may saturate; the parity measured afterwards says whether they
@@ -70,9 +84,12 @@ def quantise(network: DisentangledNetwork, graph: Graph, fp32: Path, path: Path,
                     op_types_to_quantize=["Conv"],
                     nodes_to_exclude=kept_in_fp32(onnx.load(ready)),
                     per_channel=True,
-                    activation_type=quantization.QuantType.QUInt8,
+                    activation_type=(
+                        quantization.QuantType.QUInt8 if scheme == "U8S8" else quantization.QuantType.QInt8
+                    ),
                     weight_type=quantization.QuantType.QInt8,
                     calibrate_method=quantization.CalibrationMethod.MinMax,
+                    extra_options=SYMMETRIC if scheme == "S8S8" else {},
                 )
             write_bytes(path, made.read_bytes())
     finally:

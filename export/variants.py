@@ -51,8 +51,10 @@ def write_fp32(network: DisentangledNetwork, graph: Graph, folder: Path, frames:
 
 def write_fp16(network: DisentangledNetwork, graph: Graph, folder: Path, frames: Tensor) -> Path:
     """Convolutions in fp16, sampling and φ in fp32: for GPUs; a CPU computes it in fp32."""
-    reduced = build_graph(ReducedNetwork(network, torch.float16), graph.name)
-    return export_onnx(reduced, folder / f"{graph.name}.fp16.onnx")
+    path = folder / f"{graph.name}.fp16.onnx"
+    if path.exists():
+        return path
+    return export_onnx(build_graph(ReducedNetwork(network, torch.float16), graph.name), path)
 
 
 def write_int8(network: DisentangledNetwork, graph: Graph, folder: Path, frames: Tensor) -> Path:
@@ -63,6 +65,12 @@ def write_int8(network: DisentangledNetwork, graph: Graph, folder: Path, frames:
     return quantise(network, graph, write_fp32(network, graph, folder, frames), path, frames)
 
 
+def write_s8s8(network: DisentangledNetwork, graph: Graph, folder: Path, frames: Tensor) -> Path:
+    """Convolutions quantised S8S8, symmetric, without quantised biases: for TensorRT."""
+    path = folder / f"{graph.name}.s8s8.onnx"
+    return quantise(network, graph, write_fp32(network, graph, folder, frames), path, frames, "S8S8")
+
+
 WRITERS: dict[tuple[Backend, Precision], Writer] = {
     ("onnxruntime", "fp32"): write_fp32,
     ("onnxruntime", "fp16"): write_fp16,
@@ -70,6 +78,9 @@ WRITERS: dict[tuple[Backend, Precision], Writer] = {
     ("openvino", "fp32"): write_fp32,
     ("openvino", "bf16"): write_fp32,  # the session computes in bf16, the file is the same
     ("openvino", "int8"): write_int8,
+    ("tensorrt", "fp32"): write_fp32,
+    ("tensorrt", "fp16"): write_fp16,
+    ("tensorrt", "int8"): write_s8s8,
 }
 
 

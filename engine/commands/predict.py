@@ -30,6 +30,9 @@ def predict(
         str | None, typer.Option(help="onnxruntime, openvino or tensorrt (default: the first that works).")
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N, for --engine.")] = "cpu",
+    rebuild_plans: Annotated[
+        bool, typer.Option("--rebuild-plans", help="Build stale or foreign TensorRT plans from their ONNX.")
+    ] = False,
     size: Annotated[
         int, typer.Option(min=16, help="Side that pictures are fitted to; the zoo was trained at 160.")
     ] = 160,
@@ -54,7 +57,7 @@ def predict(
     from dpa.engine.prediction.writers import jsonl_writer, open_writer
     from dpa.models.errors import DpaError
 
-    session = _session(engine, network, precision, backend, device)
+    session = _session(engine, network, precision, backend, device, rebuild_plans)
     items = read_sources(sources, size, threads, stride)
     draw = overlay_writer(overlay) if overlay is not None else None
     opened = nullcontext(jsonl_writer(sys.stdout)) if out is None else open_writer(out)
@@ -75,7 +78,12 @@ def predict(
 
 
 def _session(
-    engine: Path | None, network: str | None, precision: str, backend: str | None, device: str
+    engine: Path | None,
+    network: str | None,
+    precision: str,
+    backend: str | None,
+    device: str,
+    rebuild_plans: bool,
 ) -> "Session":
     """The pose session of an engine folder, or of a network's cached export."""
     from dpa.models.errors import InputError
@@ -89,7 +97,9 @@ def _session(
     if engine is not None:
         from dpa.engine.sessions.engine_folder import EngineFolder
 
-        return EngineFolder(engine).session("pose", precision=precision, backend=backend, device=device)
+        return EngineFolder(engine).session(
+            "pose", precision=precision, backend=backend, device=device, rebuild_plans=rebuild_plans
+        )
     assert network is not None  # exactly one of the two is given
     from dpa.export.cached_pose import cached_pose_engine
     from dpa.models.training.checkpoint import load_network

@@ -9,6 +9,7 @@ from dpa.engine.sessions.manifest import EngineEntry, Manifest, checked_bytes, r
 from dpa.engine.sessions.manifest_errors import NoSuchEngine
 from dpa.engine.sessions.onnx_check import check_onnx
 from dpa.engine.sessions.open_engine import open_engine
+from dpa.engine.sessions.open_plan import open_plan
 from dpa.engine.sessions.protocol import Session
 
 
@@ -46,21 +47,26 @@ class EngineFolder:
         backend: str | None = None,
         device: str = "cpu",
         threads: int | None = None,
+        rebuild_plans: bool = False,
     ) -> Session:
         """A session for one graph, on the named back-end or on the first that works here (ORDER).
 
-        Raises an EngineFolderError when a file is not what was exported, MissingPackage or
-        ProviderUnavailable when a named back-end cannot run, NoBackend when none can.
+        rebuild_plans: a TensorRT plan that is stale or foreign is built anew from its ONNX file.
+        Raises an EngineFolderError when a file is not what was exported, or a plan not for this place;
+        MissingPackage or ProviderUnavailable when a named back-end cannot run, NoBackend when none can.
         """
         entries = self.entry(graph, backend, precision)
+
+        def opener(entry: EngineEntry) -> Callable[[], Session]:
+            return lambda: self._open(entry, device, threads, rebuild_plans)
+
         if backend is not None:
-            return self._open(entries[0], device, threads)
-        return first_working({entry.backend: self._opener(entry, device, threads) for entry in entries})
+            return opener(entries[0])()
+        return first_working({entry.backend: opener(entry) for entry in entries})
 
-    def _opener(self, entry: EngineEntry, device: str, threads: int | None) -> Callable[[], Session]:
-        return lambda: self._open(entry, device, threads)
-
-    def _open(self, entry: EngineEntry, device: str, threads: int | None) -> Session:
+    def _open(self, entry: EngineEntry, device: str, threads: int | None, rebuild: bool) -> Session:
+        if entry.backend == "tensorrt":
+            return open_plan(self.path, self.manifest, entry, device, rebuild=rebuild)
         data = checked_bytes(self.path, self.manifest, entry.file)
         check_onnx(data, entry.file)
         return open_engine(data, entry.backend, entry.precision, device, threads)

@@ -19,6 +19,7 @@ from dpa.engine.sessions.manifest_errors import (
     UnsafeFile,
     WrongManifestVersion,
 )
+from dpa.engine.sessions.plan_identity import PlanIdentity
 
 MANIFEST = "manifest.json"
 FORMAT: Literal[1] = 1
@@ -59,9 +60,20 @@ class Parity(_Part):
     code_error: dict[str, float]
 
 
+class PlanEntry(_Part):
+    """The TensorRT plan of an engine: its file, and what it is valid for."""
+
+    file: FileName
+    identity: PlanIdentity
+
+
 class EngineEntry(_Part):
-    """One graph in one precision for one back-end. `buckets`: batch sizes it was built for; empty
-    means any."""
+    """One graph in one precision for one back-end.
+
+    device: where parity was measured. buckets: batch sizes it was built for; empty means any. plan: of
+    TensorRT engines, whose `file` is the ONNX that the plan was built from. parity_on: the back-end that
+    parity was measured on: its own, but for a plan that was built where it cannot run.
+    """
 
     graph: str
     backend: Backend
@@ -69,7 +81,17 @@ class EngineEntry(_Part):
     file: FileName
     device: str
     buckets: tuple[int, ...] = ()
+    plan: PlanEntry | None = None
     parity: Parity
+    parity_on: Backend | None = None
+
+    @model_validator(mode="after")
+    def _tensorrt_has_a_plan(self) -> "EngineEntry":
+        if (self.backend == "tensorrt") != (self.plan is not None):
+            raise ValueError("a TensorRT engine, and no other, has a plan")
+        if self.plan is not None and self.plan.identity.buckets != self.buckets:
+            raise ValueError("the plan was built for other buckets")
+        return self
 
 
 class Manifest(_Part):
@@ -89,6 +111,8 @@ class Manifest(_Part):
         for engine in self.engines:
             if engine.file not in self.files:
                 raise ValueError(f"engine file {engine.file!r} is not among the files")
+            if engine.plan is not None and engine.plan.file not in self.files:
+                raise ValueError(f"plan {engine.plan.file!r} is not among the files")
         return self
 
 

@@ -43,5 +43,13 @@ class ExternalData(EngineFolderError):
     """An ONNX file that wants to read weights from other files."""
 
 
+class StalePlan(EngineFolderError):
+    """A TensorRT plan that was built for another network, TensorRT version, GPU or platform."""
+
+
+class ForeignPlan(EngineFolderError):
+    """A TensorRT plan that this machine has no record of having built."""
+
+
 class NoSuchEngine(EngineFolderError):
     """The folder holds no engine for the graph, back-end and precision asked for."""

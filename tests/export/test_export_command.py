@@ -77,7 +77,10 @@ def test_over_the_limit_is_exit_code_1(run_and_data, tmp_path: Path) -> None:
     assert "over -1 mm" in result.stdout and "not shipped" in result.stderr
 
 
-@pytest.mark.parametrize("options", [["--backend", "abacus"], ["--precision", "fp8"]])
+@pytest.mark.parametrize(
+    "options",
+    [["--backend", "abacus"], ["--precision", "fp8"], ["--buckets", "1,many"], ["--buckets", "0"]],
+)
 def test_bad_names_are_exit_code_2(run_and_data, tmp_path: Path, options: list[str]) -> None:
     result = CliRunner().invoke(
         cli.app, ["export", str(run_and_data[0]), "--out", str(tmp_path / "e"), *options]
