@@ -29,7 +29,9 @@ def inputs(graph: Graph, batch: int, height: int, width: int) -> list[torch.Tens
     ]
 
 
-@pytest.mark.parametrize(("batch", "height", "width"), [(1, 40, 40), (3, 37, 64), (17, 128, 24)])
+@pytest.mark.parametrize(
+    ("batch", "height", "width"), [(1, 40, 40), (3, 37, 64), (17, 128, 24), (256, 24, 24)]
+)
 def test_onnx_gives_what_torch_gives(exported, batch: int, height: int, width: int) -> None:
     graph, path = exported
     values = inputs(graph, batch, height, width)
