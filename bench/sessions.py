@@ -5,11 +5,21 @@ from typing import Annotated, Any
 
 import typer
 
+EXPORTED_AS = {"onnxruntime": "onnx", "openvino": "openvino", "tensorrt": "tensorrt", "torch": "onnx"}
+"""A row's back-end → what `--backend` calls it; torch takes part in every run."""
+
 
 def bench_sessions(
-    network: Annotated[str, typer.Argument(help="zoo:NAME or a run directory.")],
+    networks: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NETWORK...",
+            help="zoo:NAME, a run directory, or untrained:paper, untrained:small (speed only).",
+        ),
+    ],
     engine: Annotated[
-        Path | None, typer.Option(help="Engine folder of this network (default: exported for this run).")
+        Path | None,
+        typer.Option(help="Engine folder of the one network (default: exported for this run)."),
     ] = None,
     graph: Annotated[str, typer.Option(help="pose, encode, decode or regress.")] = "pose",
     backend: Annotated[str, typer.Option(help="As for export, when exporting.")] = "onnx",
@@ -17,41 +27,48 @@ def bench_sessions(
     batch: Annotated[list[int] | None, typer.Option(min=1, help="Batch sizes (default: 1, 32).")] = None,
     threads: Annotated[int, typer.Option(min=1, help="Processor cores to use.")] = 1,
     seconds: Annotated[float, typer.Option(min=0.0, help="Duration of each measurement.")] = 3.0,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     data: Annotated[Path | None, typer.Option(help="Packed set (default: the evaluation set).")] = None,
+    frames: Annotated[int, typer.Option(min=2, help="Frames for parity, and as many to calibrate.")] = 128,
     plot: Annotated[Path | None, typer.Option(help="Write a plot of images/s against batch.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:
     """Time eager torch and every engine of a graph in one interleaved run.
 
-    images/s is compute alone, on tensors that are ready; end to end starts from uint8 frames.
+    images/s is compute alone, on tensors that are ready; end to end starts from uint8 frames. An
+    untrained network has no millimetres: its rows say how fast its size is.
     """
     import json
-    import tempfile
 
     import torch
 
-    from dpa.bench.session_rows import measure_sessions
-    from dpa.engine.devices import device_name
-    from dpa.engine.sessions.engine_folder import EngineFolder
-    from dpa.export.build import build_engines
-    from dpa.export.held_out import held_out_frames
-    from dpa.export.variants import choose_variants
-    from dpa.models.training.checkpoint import load_network
+    from dpa.engine.devices import device_name, pick_device
+    from dpa.models.errors import InputError
 
+    if engine is not None and len(networks) > 1:
+        raise InputError(
+            f"--engine {engine} for {len(networks)} networks", "one network", "leave out --engine"
+        )
+    if device not in ("cpu", "cuda"):
+        raise InputError(f"device {device!r}", "cpu or cuda", "use --device cpu")
+    place = pick_device(device)
     torch.set_num_threads(threads)
-    loaded, batches = load_network(network), batch or [1, 32]
-    frames, calibration = held_out_frames(data, 128)
-    rejected: list[Any] = []
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = engine or Path(temporary) / "engines"
-        if engine is None:
-            variants = choose_variants(backend.split(","), precision.split(","))
-            report = build_engines(
-                loaded, folder, variants, frames, calibration, source=network, graphs=[graph]
-            )
-            rejected = report.as_json()["rejected"]
-        measured = measure_sessions(loaded, graph, EngineFolder(folder), frames, batches, threads, seconds)
-    rows = [{"network": network, **row} for row in measured]
+    batches = batch or [1, 32]
+    tail = [*(f"--batch {size}" for size in batches), f"--threads {threads}", f"--seconds {seconds:g}"]
+    tail += [f"--device {device}"] + ([f"--data {data}"] if data else [])
+    rows: list[dict[str, Any]] = []
+    rejected: list[dict[str, Any]] = []
+    for network in networks:
+        made, refused = _measure(
+            network, engine, graph, backend, precision, batches, threads, seconds, device, data, frames
+        )
+        for row in made:
+            chosen = f"--backend {EXPORTED_AS[row['backend']]} --precision {row['precision']}"
+            chosen = f"--engine {engine}" if engine else chosen
+            own = [f"--batch {row['batch']}", *tail[len(batches) :]]
+            command = " ".join(["dpa-engine bench sessions", network, f"--graph {graph}", chosen, *own])
+            rows.append({"network": network, **row, "command": command})
+        rejected += [{"network": network, **entry} for entry in refused]
     if plot is not None:
         from dpa.bench.session_plot import plot_sessions
 
@@ -60,23 +77,74 @@ def bench_sessions(
         _print(rows, rejected, graph, threads)
         return
     chosen = f"--engine {engine}" if engine else f"--backend {backend} --precision {precision}"
-    options = [f"--graph {graph}", chosen, *(f"--batch {size}" for size in batches), f"--threads {threads}"]
     result = {
         "rows": rows,
         "rejected": rejected,
-        "device": device_name(torch.device("cpu")),
+        "device": device_name(place),
         "threads": threads,
-        "command": " ".join(["dpa-engine bench sessions", network, *options]),
+        "command": " ".join(["dpa-engine bench sessions", *networks, f"--graph {graph}", chosen, *tail]),
     }
     typer.echo(json.dumps(result))
+
+
+def _measure(
+    network: str,
+    engine: Path | None,
+    graph: str,
+    backend: str,
+    precision: str,
+    batches: list[int],
+    threads: int,
+    seconds: float,
+    device: str,
+    data: Path | None,
+    frames: int,
+) -> tuple[list[dict[str, Any]], list[Any]]:
+    """Rows of one network, and the engines that were over their limit."""
+    import tempfile
+
+    from dpa.bench.session_networks import subject
+    from dpa.bench.session_rows import measure_sessions
+    from dpa.engine.sessions.engine_folder import EngineFolder
+    from dpa.export.build import build_engines
+    from dpa.export.parity import LARGEST, LIMITS_MM
+    from dpa.export.variants import choose_variants
+
+    one = subject(network, data, frames)
+    rejected: list[Any] = []
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = engine or Path(temporary) / "engines"
+        if engine is None:
+            variants = choose_variants(backend.split(","), precision.split(","))
+            limits = LIMITS_MM if one.trained else dict.fromkeys(LIMITS_MM, LARGEST)
+            report = build_engines(
+                one.network,
+                folder,
+                variants,
+                one.frames,
+                one.calibration,
+                source=network,
+                graphs=[graph],
+                limits_mm=limits,
+                buckets=batches,
+            )
+            rejected = report.as_json()["rejected"]
+        rows = measure_sessions(
+            one.network, graph, EngineFolder(folder), one.frames, batches, threads, seconds, device
+        )
+    if not one.trained:
+        rows = [row | {"mpjpe_shift_mm": None} for row in rows]
+    return rows, rejected
 
 
 def _print(rows: list[dict[str, Any]], rejected: list[Any], graph: str, threads: int) -> None:
     from dpa.engine.console import print_table
 
-    torch_rates = {row["batch"]: row["images_per_s"] for row in rows if row["backend"] == "torch"}
+    torch_rates = {
+        (row["network"], row["batch"]): row["images_per_s"] for row in rows if row["backend"] == "torch"
+    }
     columns = ["back-end", "img/s", "× torch", "from u8", "p50/p99 ms", "shift mm"]
-    for batch, torch_rate in torch_rates.items():
+    for (network, batch), torch_rate in torch_rates.items():
         table = [
             [
                 f"{row['backend']} {row['precision']}",
@@ -84,12 +152,13 @@ def _print(rows: list[dict[str, Any]], rejected: list[Any], graph: str, threads:
                 f"{row['images_per_s'] / torch_rate:.2f}",
                 f"{row['images_per_s_end_to_end']:,.0f}" if row["images_per_s_end_to_end"] else "",
                 f"{row['p50_ms']:.1f}/{row['p99_ms']:.1f}",
-                f"{row['mpjpe_shift_mm']:.2g}",
+                "untrained" if row["mpjpe_shift_mm"] is None else f"{row['mpjpe_shift_mm']:.2g}",
             ]
             for row in rows
-            if row["batch"] == batch
+            if (row["network"], row["batch"]) == (network, batch)
         ]
         for entry in rejected:
-            name, shift = f"{entry['backend']} {entry['precision']}", entry["parity"]["mean_mm"]
-            table.append([name, "", "", "", "over its limit", f"{shift:.2g}"])
-        print_table(f"{graph}, batch {batch}, {threads} core(s)", columns, table)
+            if entry["network"] == network:
+                name, shift = f"{entry['backend']} {entry['precision']}", entry["parity"]["mean_mm"]
+                table.append([name, "", "", "", "over its limit", f"{shift:.2g}"])
+        print_table(f"{network} {graph}, batch {batch}, {threads} core(s)", columns, table)

@@ -10,10 +10,13 @@ import typer
 from typer.testing import CliRunner
 
 from dpa.bench import sessions
+from dpa.bench.session_networks import untrained
 from dpa.bench.session_plot import plot_sessions
 from dpa.bench.session_timing import MIN_ROUNDS, Contender, time_together
+from dpa.engine.readable_errors import ReadableErrors
 from dpa.engine.sessions.protocol import TensorSpec
 from dpa.engine.sessions.torch_session import TorchSession
+from dpa.models.networks.config import PRESETS, DecoderConfig, HeadConv, NetworkConfig, TrunkConfig
 
 
 class Waits(TorchSession):
@@ -76,7 +79,9 @@ ROWS = [row("torch", 1, 10), row("onnxruntime", 1, 30), row("torch", 32, 20), ro
 
 def test_table_says_how_many_times_torch_and_what_was_rejected(capsys, monkeypatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
-    rejected = [{"backend": "onnxruntime", "precision": "int8", "parity": {"mean_mm": 12.7}}]
+    rejected = [
+        {"network": "zoo:nsd", "backend": "onnxruntime", "precision": "int8", "parity": {"mean_mm": 12.7}}
+    ]
     sessions._print(ROWS, rejected, "pose", 1)
     text = capsys.readouterr().out
     assert "3.00" in text and "2.50" in text and "over its limit" in text and "13" in text
@@ -87,19 +92,75 @@ def test_plot_is_a_picture(tmp_path) -> None:
     assert (tmp_path / "rates.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_command_prints_the_agreed_keys(monkeypatch, tmp_path) -> None:
-    monkeypatch.setattr("dpa.models.training.checkpoint.load_network", lambda spec: spec)
-    monkeypatch.setattr("dpa.export.held_out.held_out_frames", lambda *_: (torch.zeros(1), torch.zeros(1)))
+def run(*options: str):
+    app = typer.Typer(cls=ReadableErrors)
+    app.command("sessions")(sessions.bench_sessions)
+    app.callback()(lambda: None)
+    return CliRunner().invoke(app, ["sessions", *options])
+
+
+def test_the_command_prints_the_agreed_keys_and_how_to_repeat_each_row(monkeypatch, tmp_path) -> None:
+    held = (torch.zeros(1), torch.zeros(1))
+    monkeypatch.setattr("dpa.bench.session_networks.load_network", lambda spec: spec)
+    monkeypatch.setattr("dpa.export.held_out.held_out_frames", lambda *_: held)
     monkeypatch.setattr("dpa.engine.sessions.engine_folder.EngineFolder", lambda path: path)
     bare = [{key: value for key, value in one.items() if key != "network"} for one in ROWS]
     monkeypatch.setattr("dpa.bench.session_rows.measure_sessions", lambda *_: bare)
-    app = typer.Typer()
-    app.command()(sessions.bench_sessions)
-    result = CliRunner().invoke(app, ["zoo:nsd", "--engine", str(tmp_path), "--json"])
-    made = json.loads(result.stdout)
+    made = json.loads(run("zoo:nsd", "--engine", str(tmp_path), "--json").stdout)
     asked = "network graph backend precision batch images_per_s p50_ms p99_ms mpjpe_shift_mm"
     assert set(asked.split()) <= set(made["rows"][0])
+    commands = [one.pop("command") for one in made["rows"]]
     assert made["rows"] == ROWS and made["device"] and "--engine" in made["command"]
+    assert "--batch 1 " in commands[0] and "--batch 32" not in commands[0] and "--batch 32" in commands[2]
+
+
+def test_an_untrained_network_has_speed_and_no_millimetres(monkeypatch, tmp_path) -> None:
+    pytest.importorskip("onnxruntime", reason="needs the extra 'cpu'")
+    monkeypatch.setitem(PRESETS, "tiny", tiny_config)
+    monkeypatch.setattr("dpa.bench.session_networks.SIDE", 32)
+    options = ["--graph", "encode", "--precision", "fp32", "--batch", "2", "--frames", "4"]
+    result = run("untrained:tiny", *options, "--seconds", "0", "--json")
+    assert result.exit_code == 0, result.stderr
+    rows = json.loads(result.stdout)["rows"]
+    assert [one["backend"] for one in rows] == ["torch", "onnxruntime"]
+    assert all(one["images_per_s"] > 0 and one["mpjpe_shift_mm"] is None for one in rows)
+    assert all(one["command"].startswith("dpa-engine bench sessions untrained:tiny") for one in rows)
+
+
+@pytest.mark.parametrize(
+    "options", [["untrained:huge"], ["a", "b", "--engine", "x"], ["zoo:nsd", "--device", "abacus"]]
+)
+def test_bad_names_are_exit_code_2(options: list[str]) -> None:
+    assert run(*options).exit_code == 2
+
+
+def test_an_untrained_network_is_the_same_each_time() -> None:
+    PRESETS["tiny"] = tiny_config
+    try:
+        first, second = untrained("tiny"), untrained("tiny")
+    finally:
+        del PRESETS["tiny"]
+    for one, other in zip(first.state_dict().values(), second.state_dict().values(), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+
+
+def tiny_config() -> NetworkConfig:
+    """Sizes at which an export takes a second."""
+    trunk = TrunkConfig(
+        block="basic", stem_channels=6, stem_kernel=3, stem_pool=True, planes=(8,), depths=(1,), strides=(2,)
+    )
+    return NetworkConfig(
+        preset="tiny",
+        crop_size=16,
+        localiser_size=16,
+        appearance_dim=5,
+        pose_dim=12,
+        localiser=trunk,
+        encoder=trunk,
+        head=(HeadConv(channels=10, kernel=2),),
+        decoder=DecoderConfig(start=8, pose_channels=4, blocks=(8,), convolutions=1),
+        regressor_hidden=16,
+    )
 
 
 @pytest.fixture(autouse=True)
