@@ -15,7 +15,7 @@ def bench_attack(
     source: Annotated[Path | None, typer.Argument(help="Packed set (default: the evaluation set).")] = None,
     target: Annotated[str, Flag(help="Network that is attacked.")] = "zoo:nsd",
     name: Annotated[
-        list[str] | None, Flag(help="Who takes part: plain, eager, fused.  [default: all]")
+        list[str] | None, Flag(help="Who takes part: plain, eager, fused, compiled, auto.  [default: all]")
     ] = None,
     samples: Annotated[int, Flag(min=1, help="Held-out frames.")] = 256,
     batch: Annotated[int, Flag(min=1, help="Samples that the engine attacks at once.")] = 256,

@@ -7,13 +7,14 @@ from functools import partial
 from dpa.bench.attack_plain import plain_attack
 from dpa.bench.attack_rows import Contender, Pictures, Task
 from dpa.engine.attack.algorithm import appearance_attack
+from dpa.engine.attack.backends.auto import AutoStep
 from dpa.engine.attack.backends.protocol import StepBackend
 from dpa.engine.attack.backends.select import make_backend
 from dpa.engine.attack.config import AttackConfig
 from dpa.models.errors import InputError
 
 PLAIN = "plain"
-BACKENDS = ("eager", "fused")
+BACKENDS = ("eager", "fused", "compiled", "auto")
 WARM_SAMPLES, WARM_STEPS = 4, 2
 
 
@@ -50,7 +51,8 @@ def engine(backend: str, task: Task, config: AttackConfig, name: str = "") -> Co
     short = config.model_copy(update={"max_steps": WARM_STEPS})
     _engine_piece(task.part(0, WARM_SAMPLES), short, step)
     setup = time.perf_counter() - begin
-    return Contender(name or backend, [partial(_engine_piece, task, config, step)], setup)
+    note = str(step) if isinstance(step, AutoStep) else ""
+    return Contender(name or backend, [partial(_engine_piece, task, config, step)], setup, note)
 
 
 def _plain_piece(task: Task, config: AttackConfig) -> Pictures:

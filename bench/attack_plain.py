@@ -41,7 +41,8 @@ def plain_attack(
     exceed the threshold, or max_steps. Step size as the engine's; optimiser: PyTorch's own Adam or SGD.
 
     frames: [n, 3, H, W] in [0, 1]; plates: [P, 3, H, W]; plate_index: [n] int64. What a finished sample
-    hands out is its first code above the threshold: that later steps go on changing it costs time alone.
+    hands out is its first code above the threshold, in its picture of 8 bits as well: that later steps go
+    on changing it costs time alone.
     """
     with torch.no_grad():
         box = generator.localise(frames)
@@ -61,12 +62,16 @@ def plain_attack(
     done = torch.zeros_like(plate_index, dtype=torch.bool)
     computed = 0
     for step in range(config.max_steps + 1):
-        error = (target.predict(synthesise(h_a)) - reference).norm(dim=-1).mean(dim=-1)
+        made = synthesise(h_a)
+        error = (target.predict(made) - reference).norm(dim=-1).mean(dim=-1)
         computed += len(frames)
         with torch.no_grad():
             better = ~done & (error > best)
             chosen[better], best[better] = h_a[better], error[better]
-            done |= error > config.min_error_mm
+            passed = (~done & (error > config.min_error_mm)).nonzero()[:, 0]
+            if len(passed):
+                seen = target.predict(_eight_bit(made[passed]).to(made.dtype) / 255)
+                done[passed] = (seen - reference[passed]).norm(dim=-1).mean(dim=-1) > config.min_error_mm
         if bool(done.all()) or step == config.max_steps:
             break
         (gradient,) = torch.autograd.grad(-error.sum(), h_a)

@@ -59,7 +59,7 @@ class FusedStep(EagerStep):
             plates=objective.plates,
             freeze_box=objective.freeze_box,
             clamp=objective.clamp,
-            decoder=SplitDecoder(_own(objective.generator).decoder, dtype),
+            decoder=SplitDecoder(own_copy(objective.generator).decoder, dtype),
         )
         super().__init__(fused, sizes)
 
@@ -72,7 +72,7 @@ class FusedStep(EagerStep):
 def lowered(target: Target, dtype: torch.dtype) -> DisentangledNetwork:
     """A copy of the target with folded batch normalisation and a lowered encoder. The localiser keeps
     its precision: its box moves the whole crop, and with it the gradient. Raises NotFusable."""
-    network = _own(target)
+    network = own_copy(target)
     fold_batch_norms(network)
     own = next(network.parameters()).dtype
     network.localiser.trunk = Lowered(network.localiser.trunk, own)  # type: ignore[assignment]
@@ -81,7 +81,7 @@ def lowered(target: Target, dtype: torch.dtype) -> DisentangledNetwork:
     return network.requires_grad_(False)
 
 
-def _own(network: Generator | Target) -> DisentangledNetwork:
+def own_copy(network: Generator | Target) -> DisentangledNetwork:
     """A copy to change, so that the judge's network stays untouched."""
     if not isinstance(network, DisentangledNetwork):
         raise NotFusable(network)

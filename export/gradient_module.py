@@ -1,0 +1,72 @@
+"""The attack's objective in a form whose gradient can be exported: the same arithmetic as
+`engine.attack.objective`, with every sampling written as matrix products."""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from dpa.engine.attack.backends.folding import fold_batch_norms
+from dpa.engine.attack.backends.fused import own_copy
+from dpa.engine.attack.backends.split_decoder import SplitDecoder
+from dpa.engine.attack.objective import Objective, mpjpe
+from dpa.export.gradient_sampling import Doubling, centres, crop_weights, hat, paste_weights, sample
+from dpa.models.networks.decoder import UpBlock
+
+
+class DoublingBlock(nn.Module):
+    """An UpBlock whose upsampling is a matrix product. [B, C, side, side] → [B, outputs, 2·side, 2·side]."""
+
+    def __init__(self, block: UpBlock, side: int, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.doubling, self.convolutions = Doubling(side, dtype), block.convolutions
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.convolutions(self.doubling(x))
+        return y
+
+
+class GradientModule(nn.Module):
+    """Error of the target at h_a, in mm per sample, from copies of the networks with folded batch
+    normalisation and the split decoder. Raises NotFusable for networks that are not the project's own."""
+
+    def __init__(self, objective: Objective) -> None:
+        super().__init__()
+        self.freeze_box, self.clamp = objective.freeze_box, objective.clamp
+        target, generator = own_copy(objective.target), own_copy(objective.generator)
+        fold_batch_norms(target)
+        assert target.regressor is not None  # the target has predicted q
+        self.localiser, self.encoder = target.localiser, target.encoder
+        self.regressor = copy.deepcopy(target.regressor)
+        self.crop_size, self.localiser_size = target.crop_size, target.localiser_size
+        self.painted_size = generator.crop_size
+        dtype = next(generator.parameters()).dtype
+        decoder = SplitDecoder(generator.decoder, dtype)
+        side, layers = decoder.side, []
+        for layer in decoder.rest:
+            if isinstance(layer, UpBlock):
+                layers.append(DoublingBlock(layer, side, dtype))
+                side *= 2
+            else:
+                layers.append(layer)
+        decoder.rest = nn.Sequential(*layers).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        self.decoder = decoder
+        self.requires_grad_(False)
+
+    def forward(
+        self, h_a: Tensor, prefix: Tensor, mask: Tensor, box: Tensor, background: Tensor, reference: Tensor
+    ) -> Tensor:
+        """h_a [B, A], prefix as SplitDecoder's, mask [B, 1, s, s], box [B, 4], background [B, 3, H, W],
+        reference [B, J, 3] mm → error [B] mm."""
+        rgb = self.decoder(h_a, prefix)
+        rgb = rgb.clamp(0, 1) if self.clamp else rgb
+        size, (height, width) = mask.shape[-1], background.shape[-2:]
+        alpha = sample(mask, *paste_weights(box, size, height, width, border=False))
+        colour = sample(rgb, *paste_weights(box, size, height, width, border=True))
+        frame = background + alpha * (colour - background)
+        whole = centres(self.localiser_size, h_a)
+        small = sample(frame, hat(whole, height), hat(whole, width))
+        seen_box = self.localiser(small.detach() if self.freeze_box else small)
+        seen = sample(frame, *crop_weights(seen_box, self.crop_size, height, width))
+        pose = self.regressor(self.encoder(seen)[1])
+        return mpjpe(pose, reference)

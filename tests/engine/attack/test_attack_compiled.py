@@ -1,0 +1,160 @@
+"""The compiled step: exact against eager in fp32, refused where its gradient is not eager's."""
+
+import dataclasses
+
+import pytest
+import torch
+
+import dpa.export  # noqa: F401  offers the exporter
+from dpa.engine.attack.algorithm import appearance_attack
+from dpa.engine.attack.backends import exporting
+from dpa.engine.attack.backends.admission import WrongGradient, admit, compare
+from dpa.engine.attack.backends.auto import fastest
+from dpa.engine.attack.backends.compiled import CompiledStep, NoExporter, compiled_step
+from dpa.engine.attack.backends.eager import EagerStep
+from dpa.engine.attack.backends.fused import FusedStep
+from dpa.engine.attack.backends.probes import probe
+from dpa.engine.attack.backends.select import automatic
+from dpa.engine.attack.config import AttackConfig
+from dpa.engine.attack.objective import Objective
+from dpa.engine.sessions.onnxruntime_session import OnnxRuntimeSession
+from dpa.export.gradient_cache import CachedGradients
+from dpa.export.gradient_module import GradientModule
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("DPA_CACHE", str(tmp_path))
+    return tmp_path
+
+
+def objective_of(world, freeze_box=False):
+    return Objective(world.network, world.network, world.plates, freeze_box, clamp=True)
+
+
+class Spoilt(EagerStep):
+    """An eager step whose result is changed before it is handed out."""
+
+    name = "spoilt"
+
+    def __init__(self, objective, change):
+        super().__init__(objective, (4,))
+        self.change = change
+
+    def __call__(self, h_a, scene):
+        return self.change(super().__call__(h_a, scene))
+
+
+@pytest.mark.parametrize("freeze_box", [False, True])
+def test_the_module_that_is_exported_is_the_objective(tiny_world, freeze_box):
+    objective = objective_of(tiny_world(3), freeze_box)
+    eager, module = EagerStep(objective, (5,)), GradientModule(objective)
+    h_a, scene = probe(objective, module.decoder.prefix, 5, seed=0)
+    truth = eager(h_a, scene)
+    leaf = h_a.requires_grad_()
+    background = objective.plates[scene.plate_index]
+    error = module(leaf, scene.prefix, scene.mask, scene.box, background, scene.reference)
+    (gradient,) = torch.autograd.grad(error.sum(), leaf)
+    torch.testing.assert_close(error.detach(), truth.error, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(gradient, truth.gradient, rtol=1e-5, atol=1e-5)
+
+
+def test_the_graph_is_eagers_at_any_batch_and_to_the_end(tiny_world, cache):
+    """One export for all, because it takes seconds."""
+    world = tiny_world(6, torch.float32)
+    objective = objective_of(world)
+    session = OnnxRuntimeSession(CachedGradients().graph(objective))
+    for size in (1, 2, 9):
+        step, eager = CompiledStep(objective, (size,), session), EagerStep(objective, (size,))
+        h_a, scene = probe(objective, step.prefix, size, seed=size)
+        ours, truth = step(h_a, scene), eager(h_a, scene)
+        torch.testing.assert_close(ours.error, truth.error, rtol=1e-4, atol=1e-3)
+        assert torch.cosine_similarity(ours.gradient, truth.gradient).min() > 0.999
+        torch.testing.assert_close(ours.gradient.norm(dim=1), truth.gradient.norm(dim=1), rtol=1e-2, atol=0)
+        assert truth.gradient.norm(dim=1).min() > 0
+    eager, compiled = (
+        appearance_attack(
+            world.network,
+            world.network,
+            world.frames,
+            world.plates,
+            world.plate_index,
+            AttackConfig(backend=backend, max_steps=25, step_size=0.1, min_error_mm=80, batch=4),
+        )
+        for backend in ("eager", "compiled")
+    )
+    assert torch.equal(eager.success, compiled.success)
+    torch.testing.assert_close(compiled.final_error_mm, eager.final_error_mm, rtol=0, atol=2)
+    assert len(list((cache / "step-graphs").iterdir())) == 1, "exported once"
+
+
+def constant(step):
+    """The gradient of the first row for every row, as a graph with a constant baked in has it."""
+    return dataclasses.replace(step, gradient=step.gradient[:1].expand_as(step.gradient))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        constant,
+        lambda step: dataclasses.replace(step, gradient=-step.gradient),
+        lambda step: dataclasses.replace(step, gradient=1.1 * step.gradient),
+        lambda step: dataclasses.replace(step, gradient=torch.full_like(step.gradient, torch.nan)),
+        lambda step: dataclasses.replace(step, error=step.error + 1),
+    ],
+    ids=["constant", "opposite", "longer", "nan", "value"],
+)
+def test_a_wrong_step_is_refused_with_its_figures(tiny_world, change):
+    objective = objective_of(tiny_world(2, torch.float32))
+    with pytest.raises(WrongGradient, match=r"spoilt is refused: error off by at most .* mm, cosine"):
+        admit(Spoilt(objective, change), EagerStep(objective, (4,)))
+
+
+def test_eager_agrees_with_itself(tiny_world):
+    objective = objective_of(tiny_world(2, torch.float32))
+    agreement = compare(EagerStep(objective, (4,)), EagerStep(objective, (4,)))
+    assert (agreement.error_mm, agreement.length) == (0, 0) and agreement.cosine > 1 - 1e-5
+
+
+def test_without_the_exporting_room_it_says_so(tiny_world, monkeypatch):
+    monkeypatch.setattr(exporting, "_offered", [])
+    with pytest.raises(NoExporter, match=r"import dpa\.export"):
+        compiled_step(objective_of(tiny_world(1, torch.float32)), (1,))
+
+
+def test_what_is_kept_depends_on_the_weights(tiny_world, cache):
+    one, other = (objective_of(tiny_world(1, torch.float32, seed=seed)) for seed in (0, 1))
+    maker = CachedGradients()
+    assert not maker.kept(one)
+    path = maker._path(one)
+    path.parent.mkdir()
+    path.write_bytes(b"a graph")
+    assert maker.kept(one) and maker.graph(one) == b"a graph" and not maker.kept(other)
+    assert not maker.kept(dataclasses.replace(one, freeze_box=True))
+
+
+def test_auto_takes_the_fastest_and_says_which(tiny_world, cache, caplog, monkeypatch):
+    objective = objective_of(tiny_world(2, torch.float32))
+    clock = [0.0]
+    monkeypatch.setattr("time.perf_counter", lambda: clock[0])
+
+    class Takes(EagerStep):
+        def __init__(self, name, seconds):
+            super().__init__(objective, (4,))
+            self.name, self.seconds = name, seconds
+
+        def __call__(self, h_a, scene):
+            clock[0] += self.seconds.pop(0)
+            return super().__call__(h_a, scene)
+
+    slow_start, steady = Takes("a", [9, 2, 1, 2]), Takes("b", [1, 1.5, 1.5, 1.5])
+    picked = fastest({"a": slow_start, "b": steady}, objective)
+    assert picked.choice is slow_start and picked.name == "a"
+    assert picked.figures == {"a": 4.0, "b": pytest.approx(4 / 1.5)}
+    assert "step: a, the fastest" in caplog.text
+
+
+def test_auto_tries_what_needs_no_export(tiny_world, cache):
+    picked = automatic(objective_of(tiny_world(2, torch.float32)), (4,))
+    assert set(picked.figures) == {"eager", "fused"}
+    assert isinstance(picked.choice, EagerStep | FusedStep) and picked.sizes == (4,)
