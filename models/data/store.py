@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from dpa.models.data.contract import Camera
 from dpa.models.data.store_format import FRAMES, JOINTS, PLATES, POSES, SILHOUETTES, Manifest
 from dpa.models.data.store_open import read_cameras, read_index, read_manifest
 from dpa.models.data.store_writer import PackedStoreWriter
 from dpa.models.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["PackedStore", "PackedStoreWriter"]
 
@@ -73,7 +75,7 @@ class PackedStore:
         """A copy of some frames, uint8 [n, H, W, 3]."""
         return np.array(self.frames[idx], subok=False)
 
-    def frames_at(self, idx: Indices, out: Tensor | None = None) -> Tensor:
+    def frames_at(self, idx: Indices, out: "Tensor | None" = None) -> "Tensor":
         """Some frames, float32 [n, 3, H, W] in [0, 1], RGB.
 
         out: a tensor of that shape, of any memory layout, to be filled and returned. A loop that passes
@@ -81,7 +83,7 @@ class PackedStore:
         """
         return as_images(self.frames_u8_at(idx), out)
 
-    def plates_tensor(self) -> Tensor:
+    def plates_tensor(self) -> "Tensor":
         """All background plates, float32 [P, 3, H, W] in [0, 1]."""
         return as_images(np.array(self.plates, subok=False))
 
@@ -133,8 +135,10 @@ class PackedStore:
         }
 
 
-def as_images(frames: NDArray[np.uint8], out: Tensor | None = None) -> Tensor:
+def as_images(frames: NDArray[np.uint8], out: "Tensor | None" = None) -> "Tensor":
     """uint8 [n, H, W, 3] → float32 [n, 3, H, W] in [0, 1], into `out` where one of that shape is given."""
+    import torch  # here alone: a generator that only writes stores does without its 200 MB
+
     images = torch.from_numpy(frames).permute(0, 3, 1, 2)
     if out is None:
         out = torch.empty(images.shape)
