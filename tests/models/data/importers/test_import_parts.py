@@ -93,7 +93,7 @@ def test_the_silhouette_is_what_differs_and_is_large() -> None:
     side = 30 * 1.15
     np.testing.assert_allclose(box, [side / 80, side / 60, 55 / 80 - 1, 50 / 60 - 1], atol=1e-6)
     assert box_of(np.zeros((4, 4), bool)) is None
-    half = silhouette(frame, plate, np.float32([15 / 80, 15 / 60, 40 / 80 - 1, 35 / 60 - 1]))
+    half = silhouette(frame, plate, np.float32([14.6 / 80, 14.6 / 60, 40 / 80 - 1, 35 / 60 - 1]))
     np.testing.assert_array_equal(np.argwhere(half).min(axis=0), [10, 20])
     assert np.argwhere(half).max(axis=0).tolist() == [24, 27]
 
@@ -140,74 +140,15 @@ def test_names_are_normalised() -> None:
 
 def test_mpi_joints_are_named_as_ours() -> None:
     """MPI-INF-3DHP's own lists of names, in its order."""
-    seventeen = [
-        "head_top",
-        "neck",
-        "r_shoulder",
-        "r_elbow",
-        "r_wrist",
-        "l_shoulder",
-        "l_elbow",
-        "l_wrist",
-        "r_hip",
-        "r_knee",
-        "r_ankle",
-        "l_hip",
-        "l_knee",
-        "l_ankle",
-        "pelvis",
-        "spine",
-        "head",
-    ]
-    all28 = [
-        "spine3",
-        "spine4",
-        "spine2",
-        "spine",
-        "pelvis",
-        "neck",
-        "head",
-        "head_top",
-        "l_clavicle",
-        "l_shoulder",
-        "l_elbow",
-        "l_wrist",
-        "l_hand",
-        "r_clavicle",
-        "r_shoulder",
-        "r_elbow",
-        "r_wrist",
-        "r_hand",
-        "l_hip",
-        "l_knee",
-        "l_ankle",
-        "l_foot",
-        "l_toe",
-        "r_hip",
-        "r_knee",
-        "r_ankle",
-        "r_foot",
-        "r_toe",
-    ]
-    ours = [
-        "pelvis",
-        "r_hip",
-        "r_knee",
-        "r_ankle",
-        "l_hip",
-        "l_knee",
-        "l_ankle",
-        "spine",
-        "neck",
-        "head",
-        "head_top",
-        "l_shoulder",
-        "l_elbow",
-        "l_wrist",
-        "r_shoulder",
-        "r_elbow",
-        "r_wrist",
-    ]
+    arms = "{0}_shoulder {0}_elbow {0}_wrist"
+    legs = "{0}_hip {0}_knee {0}_ankle"
+    r_arm, l_arm, r_leg, l_leg = (part.format(side) for part in (arms, legs) for side in "rl")
+    seventeen = f"head_top neck {r_arm} {l_arm} {r_leg} {l_leg} pelvis spine head".split()
+    all28 = (
+        f"spine3 spine4 spine2 spine pelvis neck head head_top l_clavicle {l_arm} l_hand r_clavicle {r_arm} "
+        f"r_hand {l_leg} l_foot l_toe {r_leg} r_foot r_toe"
+    ).split()
+    ours = f"pelvis {r_leg} {l_leg} spine neck head head_top {l_arm} {r_arm}".split()
     assert [seventeen[i] for i in FROM_MPI_17] == ours == [all28[i] for i in FROM_MPI_28]
 
 
