@@ -22,9 +22,7 @@ from dpa.export.graphs import GRAPHS, build_graph
 from dpa.export.variants import choose_variants
 
 pytest.importorskip("onnxruntime", reason="needs the extra 'cpu'")
-needs_rtx = pytest.mark.skipif(
-    find_spec("tensorrt_rtx") is None, reason="needs tensorrt_rtx (pip install tensorrt-rtx-cu13)"
-)
+needs_rtx = pytest.mark.skipif(find_spec("tensorrt_rtx") is None, reason="needs the extra 'trt-rtx'")
 without_driver = pytest.mark.skipif(torch.cuda.is_available(), reason="is about machines without a GPU")
 
 BUCKETS = (2, 3)

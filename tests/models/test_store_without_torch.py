@@ -5,5 +5,6 @@ import sys
 
 
 def test_generator_and_store_do_without_torch() -> None:
-    code = "import sys, dpa.models.data.store, dpa.models.data.synthetic.generate; sys.exit('torch' in sys.modules)"
+    modules = "dpa.models.data.store, dpa.models.data.synthetic.generate"
+    code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
