@@ -215,3 +215,15 @@ def without_frames(reproduction, few_figures, tmp_path_factory):
     shutil.copytree(reproduction, base)
     write_whole_report(base, images=False)
     return base
+
+
+@pytest.fixture
+def saved_network(tmp_path):
+    """(framework, training) → the folder of a tiny untrained network."""
+
+    def save(framework, training=None):
+        folder = tmp_path / f"networks/{framework}"
+        save_network(DisentangledNetwork(SIZES, framework), folder, training or {})
+        return folder
+
+    return save

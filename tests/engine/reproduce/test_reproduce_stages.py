@@ -1,0 +1,167 @@
+"""Stages are kept: a second run reuses them, a killed run goes on, other inputs are done anew."""
+
+import shlex
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from dpa.engine.analysis.config import AnalyzeConfig
+from dpa.engine.attack.config import AttackRunConfig
+from dpa.engine.reproduce.commands import analyze_command, attack_command
+from dpa.engine.reproduce.config import QUICK, ReproduceConfig
+from dpa.engine.reproduce.laboratory import spread_out
+from dpa.engine.reproduce.members import BadMember, NothingToReproduce, find_members
+from dpa.engine.reproduce.run import reproduce
+from dpa.engine.reproduce.snapshots import limits_until
+from dpa.engine.reproduce.stage import Stage
+from dpa.engine.runs.errors import RunExists
+from dpa.models.config import load_config
+from dpa.models.training.checkpoint import NotANetwork
+
+
+class Store:
+    """As much of a store as the note asks for."""
+
+    source = "planted"
+
+    def info(self):
+        return {"frames": 3}
+
+
+class Workshop:
+    """Three stages that count how often they are done; the one named `stop` is killed."""
+
+    def __init__(self):
+        self.done, self.stop, self.inputs = [], None, {"a": 1, "b": 1, "c": 1}
+
+    def work(self, name, run, report):
+        run.write_text("half.txt", "begun")
+        if self.stop == name:
+            raise KeyboardInterrupt
+        self.done.append(name)
+        run.write_text("whole.txt", name)
+
+    def plan(self, laboratory, members):
+        return [
+            Stage(f"stages/nsd/{name}", name, {"value": value}, f"do {name}", partial(self.work, name))
+            for name, value in self.inputs.items()
+        ]
+
+
+@pytest.fixture
+def workshop(monkeypatch, tmp_path, saved_network):
+    shop = Workshop()
+    monkeypatch.setattr("dpa.engine.reproduce.run.plan", shop.plan)
+    config = ReproduceConfig(frameworks=(f"nsd={saved_network('nsd')}",), device="cpu")
+    shop.out = tmp_path / "out"
+    shop.run = lambda progress=None: reproduce(config, Store(), shop.out, progress=progress)
+    return shop
+
+
+def test_a_second_run_reuses_what_is_done(workshop):
+    first = workshop.run()
+    assert (first.made, first.reused) == (3, 0) and workshop.done == ["a", "b", "c"]
+    second = workshop.run()
+    assert (second.made, second.reused) == (0, 3) and workshop.done == ["a", "b", "c"]
+
+
+def test_other_inputs_are_done_anew_and_nothing_else(workshop):
+    workshop.run()
+    workshop.inputs["b"] = 2
+    again = workshop.run()
+    assert (again.made, again.reused) == (1, 2) and workshop.done == ["a", "b", "c", "b"]
+
+
+def test_a_killed_run_goes_on_where_it_was(workshop):
+    workshop.stop = "b"
+    with pytest.raises(KeyboardInterrupt):
+        workshop.run()
+    assert workshop.done == ["a"]
+    folder = workshop.out / "stages/nsd/b"
+    assert (folder / "incomplete").exists() and (folder / "half.txt").exists()
+    workshop.stop = None
+    assert workshop.run().made == 2
+    assert workshop.done == ["a", "b", "c"] and not (folder / "incomplete").exists()
+
+
+def test_a_damaged_key_is_no_result(workshop):
+    workshop.run()
+    (workshop.out / "stages/nsd/c/key.json").write_text("{")
+    assert workshop.run().made == 1
+
+
+def test_each_stage_holds_the_command_that_prints_it(workshop):
+    workshop.run()
+    assert (workshop.out / "stages/nsd/a/command.txt").read_text() == "do a\n"
+
+
+def test_progress_names_stages_and_what_was_kept(workshop):
+    workshop.run()
+    workshop.inputs["c"] = 2
+    told = []
+    workshop.run(lambda number, count, stage, reused, done, total: told.append((number, count, reused)))
+    assert list(dict.fromkeys(told)) == [(0, 3, True), (1, 3, True), (2, 3, False)]
+
+
+def test_a_folder_with_other_things_in_it_is_left_alone(workshop):
+    workshop.out.mkdir()
+    (workshop.out / "thesis.tex").write_text("mine")
+    with pytest.raises(RunExists):
+        workshop.run()
+    assert [path.name for path in workshop.out.iterdir()] == ["thesis.tex"]
+
+
+def test_missing_networks_come_with_the_command_that_builds_them(saved_network):
+    members, missing = find_members((f"mine={saved_network('cssl')}", "nsd-no-swap"))
+    assert [(one.name, one.title, one.role.framework) for one in members] == [("mine", "mine", "CSSL")]
+    assert [(one.name, one.command) for one in missing] == [
+        ("nsd-no-swap", "dpa-engine zoo build nsd-no-swap")
+    ]
+
+
+@pytest.mark.parametrize("names", [("nsdd",), (), ("mine=x", "mine=y")])
+def test_unknown_and_repeated_frameworks_are_named(names, saved_network):
+    folder = saved_network("nsd")
+    with pytest.raises(BadMember):
+        find_members(tuple(name.replace("=x", f"={folder}").replace("=y", f"={folder}") for name in names))
+
+
+def test_a_path_without_a_network_is_named(tmp_path):
+    with pytest.raises(NotANetwork):
+        find_members((f"mine={tmp_path}",))
+
+
+def test_nothing_to_reproduce_names_the_first_command():
+    with pytest.raises(NothingToReproduce, match="dpa-engine zoo build nsd-no-swap"):
+        find_members(("nsd-no-swap",))
+
+
+def read_back(command, kind, words):
+    """A command's settings, read by the means that the command line itself uses."""
+    parts = shlex.split(command)
+    sets = [value for flag, value in pairwise(parts) if flag == "--set"]
+    flags = {key: parts[parts.index(flag) + 1] for flag, key in words.items() if flag in parts}
+    return parts[:2], load_config(kind, None, sets, flags)
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_commands_say_all_settings_of_their_stage(quick):
+    config = load_config(ReproduceConfig, None, (), dict(QUICK) if quick else {})
+    analysis = config.analysis("iob", "zoo:nsd")
+    names, found = read_back(analyze_command(analysis), AnalyzeConfig, {"--network": "network"})
+    assert names == ["dpa-engine", "analyze"]
+    assert found.model_copy(update={"analyses": ("iob",)}) == analysis
+    attack = AttackRunConfig(
+        **config.attack.model_dump(), target="zoo:nsd", generator="my net", samples=config.attacked
+    )
+    words = {"--target": "target", "--generator": "generator"}
+    assert read_back(attack_command(attack), AttackRunConfig, words)[1] == attack
+
+
+def test_snapshots_are_dense_early_and_end_with_the_last_update():
+    assert limits_until(0) == [0]
+    assert limits_until(9) == [0, 1, 2, 3, 5, 8, 9]
+    assert spread_out([4, 5, 6, 7, 8], 2) == [4, 8] and spread_out([4], 3) == [4]
+    assert np.all(np.diff(limits_until(200)) > 0)
