@@ -16,6 +16,7 @@ from dpa.engine.commands.attack import attack
 from dpa.engine.commands.check_framework import check_framework
 from dpa.engine.commands.data import info
 from dpa.engine.commands.data_import import import_data
+from dpa.engine.commands.data_redress import redress
 from dpa.engine.commands.data_synth import synth
 from dpa.engine.commands.doctor import doctor
 from dpa.engine.commands.evaluate import evaluate
@@ -42,6 +43,7 @@ bench = typer.Typer(no_args_is_help=True, help="Measure throughput and latency o
 
 app.add_typer(data, name="data")
 data.command("synth")(synth)
+data.command("redress")(redress)
 data.command("info")(info)
 data.command("import")(import_data)
 app.command("train")(train)

@@ -9,7 +9,12 @@ import typer
 def train(
     data: Annotated[Path, typer.Argument(help="Packed data set, e.g. from `dpa-engine data synth`.")],
     out: Annotated[Path, typer.Option(help="Run directory: checkpoints, logs, picture grids, the network.")],
-    framework: Annotated[str | None, typer.Option(help="nsd, cssl or drnet  [default: nsd]")] = None,
+    framework: Annotated[
+        str | None,
+        typer.Option(
+            help="nsd, cssl or drnet; for calibration silhouette, entangled or oracle-swap  [default: nsd]"
+        ),
+    ] = None,
     preset: Annotated[
         str | None, typer.Option(help="small (CPU) or paper (NSD's sizes, for a GPU)  [default: small]")
     ] = None,

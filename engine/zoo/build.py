@@ -19,6 +19,7 @@ from dpa.engine.zoo.card import model_card
 from dpa.models.atomic import write_text
 from dpa.models.data.store import PackedStore
 from dpa.models.data.synthetic.generate import generate
+from dpa.models.data.synthetic.redressed import generate_redressed
 from dpa.models.training.checkpoint import load_network, read_config, read_network, save_network
 from dpa.models.training.loop import Trainer
 from dpa.models.training.regressor_fit import fit_on_store
@@ -45,8 +46,13 @@ class Workshop:
 
     def data(self, report: Report) -> PackedStore:
         """The training set, shared by recipes that ask for the same one."""
-        path = self.work / f"data-{recipe_key(self.recipe.data)}"
-        return PackedStore.open(path) if path.is_dir() else generate(self.recipe.data, path, report)
+        name, outfits = f"data-{recipe_key(self.recipe.data)}", self.recipe.outfits
+        path = self.work / "-".join((name, *outfits))
+        if path.is_dir():
+            return PackedStore.open(path)
+        if outfits:
+            return generate_redressed(self.recipe.data, outfits, path, report)
+        return generate(self.recipe.data, path, report)
 
     def train(self, store: PackedStore) -> None:
         """Trains, or goes on from the newest checkpoint, or finds it done."""

@@ -84,3 +84,55 @@ class VideoPairs:
     def __call__(self, size: int, rng: np.random.Generator) -> Rows:
         picks = rng.integers(len(self.videos), size=size // self.group)
         return np.concatenate([rng.choice(self.videos[pick], 2, replace=False) for pick in picks])
+
+
+class AnyFrames:
+    """Frames one by one, whatever they show."""
+
+    group = 1
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+
+    def __call__(self, size: int, rng: np.random.Generator) -> Rows:
+        return rng.choice(self.rows, size)
+
+
+class RedressedMoments:
+    """Groups of four: two moments of one sequence (each an instant seen by a camera), each in the same two
+    outfits: (m, a), (m, b), (m′, a), (m′, b)."""
+
+    group = 4
+
+    def __init__(self, store: PackedStore, rows: Rows) -> None:
+        self.sequences = [
+            worn
+            for sequence in _by_sequence(store, rows)
+            if (worn := _moments_by_outfits(store, sequence)) is not None
+        ]
+        if not self.sequences:
+            raise InputError(
+                f"{store.path}: no sequence has two moments in two outfits each",
+                "re-dressed pairs, from which oracle-swap learns",
+                "make them with `dpa-engine data redress`, or build the network with `zoo build oracle-swap`",
+            )
+
+    def __call__(self, size: int, rng: np.random.Generator) -> Rows:
+        picks = rng.integers(len(self.sequences), size=size // self.group)
+        return np.concatenate([self._one(self.sequences[pick], rng) for pick in picks])
+
+    def _one(self, worn: Rows, rng: np.random.Generator) -> Rows:
+        moments = rng.choice(len(worn), 2, replace=False)
+        outfits = rng.choice(worn.shape[1], 2, replace=False)
+        return worn[np.ix_(moments, outfits)].ravel()
+
+
+def _moments_by_outfits(store: PackedStore, sequence: Rows) -> Rows | None:
+    """[moments, outfits] rows, or None where two of each are not to be had."""
+    rows = sequence[np.lexsort((store.outfit[sequence], store.camera[sequence], store.frame[sequence]))]
+    outfits = len(np.unique(store.outfit[rows]))
+    if outfits < 2 or len(rows) % outfits or len(rows) < 2 * outfits:
+        return None
+    worn = rows.reshape(-1, outfits)
+    complete = all((column[worn] == column[worn[:, :1]]).all() for column in (store.frame, store.camera))
+    return worn if complete and (store.outfit[worn] == store.outfit[worn[0]]).all() else None

@@ -13,6 +13,7 @@ from dpa import __version__
 from dpa.models.atomic import write_bytes, write_text
 from dpa.models.config import Config
 from dpa.models.errors import InputError
+from dpa.models.frameworks import make_network
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.frameworks.loading import is_foreign, load_foreign
 from dpa.models.networks.config import NetworkConfig
@@ -84,7 +85,7 @@ def read_config(folder: Path) -> CheckpointConfig:
 def read_network(folder: Path) -> DisentangledNetwork:
     """The network of a checkpoint, in fp32 and eval mode. Raises NotANetwork, BrokenCheckpoint."""
     config = read_config(folder)
-    network = DisentangledNetwork(config.network, config.framework)
+    network = make_network(config.network, config.framework)
     if config.regressor:
         network.regressor = Regressor(config.network)
     try:

@@ -8,14 +8,16 @@ from dpa.models.config import Config
 from dpa.models.data.augmentation import AugmentationRanges, Kind
 from dpa.models.frameworks.cssl import CSSLWeights
 from dpa.models.frameworks.drnet import DRNetWeights
+from dpa.models.frameworks.oracle_swap import OracleWeights
 from dpa.models.frameworks.reconstruction import ReconstructionWeights
+from dpa.models.frameworks.silhouette import SilhouetteWeights
 from dpa.models.training.precision import Precision
 
 
 class TrainConfig(Config):
     """Settings of `dpa-engine train`. Adam at 1e-3 is NSD's; batch, schedule and lengths are ours."""
 
-    framework: Literal["nsd", "cssl", "drnet"] = "nsd"
+    framework: Literal["nsd", "cssl", "drnet", "silhouette", "entangled", "oracle-swap"] = "nsd"
     preset: Literal["small", "paper"] = "small"
     steps: int = Field(20_000, ge=1)
     batch: int = Field(64, ge=4)
@@ -33,6 +35,8 @@ class TrainConfig(Config):
     weights: ReconstructionWeights = ReconstructionWeights()
     cssl: CSSLWeights = CSSLWeights()
     drnet: DRNetWeights = DRNetWeights()
+    silhouette: SilhouetteWeights = SilhouetteWeights()
+    oracle: OracleWeights = OracleWeights()
     log_every: int = Field(50, ge=1)
     validate_every: int = Field(1000, ge=1)
     checkpoint_every: int = Field(500, ge=1)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from dpa.models import processes
 from dpa.models.data.store import PackedStore
 from dpa.models.errors import DpaError, InputError
-from dpa.models.frameworks import make_objective
+from dpa.models.frameworks import make_network, make_objective
 from dpa.models.frameworks.background import background_boxes
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.frameworks.objective import FrameBatch, Objective, Outcome
@@ -81,7 +81,7 @@ class Trainer:
         set_precision(config.precision, device)
         self.config, self.store, self.run, self.device = config, store, run, device
         self.input_wait_share = 0.0
-        network = DisentangledNetwork(PRESETS[config.preset](), config.framework).to(device)
+        network = make_network(PRESETS[config.preset](), config.framework).to(device)
         share_statistics(network, device)
         self.network: DisentangledNetwork = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.objective: Objective = make_objective(config, self.network.config.pose_dim)

@@ -21,10 +21,12 @@ class UnknownRecipe(InputError):
 class Recipe(Config):
     """The same recipe gives the same frames on every machine, and the same weights on the same one.
 
+    outfits: where there are any, everything in `data` is rendered once in each of them.
     note: what the model card must say of the bundled weights beyond the recipe.
     """
 
     data: SynthConfig
+    outfits: tuple[str, ...] = ()
     train: TrainConfig
     regressor: RegressorConfig = RegressorConfig()
     note: str = ""
