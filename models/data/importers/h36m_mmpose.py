@@ -36,8 +36,9 @@ def read_h36m_mmpose(source: Path, extrinsics: Path | None = None) -> Catalogue:
     BrokenAnnotations, RefusedPickle, MissingCalibration.
     """
     root = source / "processed" if (source / "processed").is_dir() else source
-    rates = sorted((root / "annotation_body3d").glob("fps*"), key=lambda path: int("0" + path.name[3:]))
-    files = [path for path in sorted(rates[-1].glob("h36m_*.npz"))] if rates else []
+    rates = [path for path in (root / "annotation_body3d").glob("fps*") if path.name[3:].isdigit()]
+    rates.sort(key=lambda path: int(path.name[3:]))
+    files = sorted(rates[-1].glob("h36m_*.npz")) if rates else []
     if not files:
         raise NotThisLayout(source, "mmpose's Human3.6M", EXPECTED)
     calibration = extrinsics or root / "annotation_body3d" / "cameras.pkl"

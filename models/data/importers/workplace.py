@@ -1,7 +1,6 @@
 """The folder of an unfinished import, beside its output: a plan that must be the same to go on, a lock, and
 the shards that are done."""
 
-import fcntl
 import hashlib
 import json
 import os
@@ -16,6 +15,11 @@ from dpa.models.atomic import write_json
 
 from .catalogue import Catalogue, PictureFiles, View
 from .errors import ImportRunning, OtherImport
+
+try:
+    import fcntl
+except ImportError:  # Windows: two imports to one place are not kept apart
+    fcntl = None  # type: ignore[assignment]
 
 PLAN = "plan.json"
 ASSEMBLY = "assembly.txt"
@@ -35,10 +39,11 @@ def workplace(out: Path, plan: Mapping[str, object]) -> Iterator[Path]:
     folder = folder_for(out)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ImportRunning(out) from None
+        if fcntl is not None:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ImportRunning(out) from None
         known = folder / PLAN
         if not known.exists():
             write_json(known, plan)

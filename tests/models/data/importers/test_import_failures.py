@@ -1,0 +1,110 @@
+"""What an import does when a package, the disk or a picture lets it down."""
+
+import errno
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dpa.models.atomic import DiskFull
+from dpa.models.data.contract import Camera
+from dpa.models.data.importers import shard
+from dpa.models.data.importers.calibration import read_calibration
+from dpa.models.data.importers.catalogue import Catalogue, PictureFiles, View
+from dpa.models.data.importers.errors import BrokenAnnotations, NeedsPackage, NothingToImport
+from dpa.models.data.importers.h36m_multiview import read_h36m_multiview
+from dpa.models.data.importers.run import import_catalogue
+from dpa.models.data.importers.video import read_videos
+from dpa.models.errors import InputError
+
+SIDE, COUNT = 32, 5
+
+
+def catalogue(folder: Path, clips: int = 3) -> Catalogue:
+    """Clips of a square that moves, poses unknown, boxes from the pictures alone."""
+    views = []
+    for clip in range(clips):
+        where = folder / str(clip)
+        where.mkdir(parents=True)
+        for n in range(COUNT):
+            pixels = np.full((SIDE, SIDE, 3), 30, np.uint8)
+            pixels[5:15, 6 * n : 6 * n + 6] = 220
+            Image.fromarray(pixels).save(where / f"{n}.png")
+        files = PictureFiles(where, "{:01d}.png", np.arange(COUNT))
+        views.append(View("S1", "a", str(clip), "c", np.arange(COUNT), files, 25.0))
+    lens = Camera("c", np.diag([40.0, 40, 1]), np.eye(3), np.zeros(3))
+    return Catalogue(tuple(views), {"c": lens})
+
+
+def test_a_full_disk_is_named_and_what_was_done_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, out, calls = catalogue(tmp_path / "src"), tmp_path / "store", []
+
+    def full(path: Path) -> None:
+        calls.append(path)
+        if len(calls) > 3:  # the second view's first file
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(DiskFull, match="run the command again"):
+        patch.setattr(shard, "sync_file", full)
+        import_catalogue(found, tmp_path, out, layout="test")
+    report = import_catalogue(found, tmp_path, out, layout="test")
+    assert (report.resumed, report.frames) == (1, 3 * COUNT)
+
+
+def test_pictures_of_another_size_are_quarantined(tmp_path: Path, pack: Any) -> None:
+    found = catalogue(tmp_path / "src")
+    Image.new("RGB", (SIDE, SIDE - 1)).save(tmp_path / "src" / "1" / "2.png")
+    (tmp_path / "src" / "2" / "0.png").write_bytes(b"")
+    store, report = pack(found, tmp_path / "store")
+    assert [bad.reason.split(": ", 1)[1][:20] for bad in report.quarantined] == [
+        "32x31, not 32x32 pix",
+        "cannot identify imag",
+    ]
+    assert np.bincount(store.sequence).tolist() == [COUNT, COUNT - 1, COUNT - 1]
+    np.testing.assert_array_equal(store.frame[store.sequence == 1], [0, 1, 3, 4])
+
+
+def test_a_clip_without_a_readable_picture_is_skipped(tmp_path: Path, pack: Any) -> None:
+    found = catalogue(tmp_path / "src")
+    for path in (tmp_path / "src" / "1").iterdir():
+        path.unlink()
+    store, report = pack(found, tmp_path / "store")
+    assert len(store) == 2 * COUNT and len(report.quarantined) == COUNT
+    assert sorted(set(store.sequence.tolist())) == [0, 1]
+
+
+def test_nothing_readable_at_all_is_an_error(tmp_path: Path) -> None:
+    found = catalogue(tmp_path / "src", clips=1)
+    for path in (tmp_path / "src" / "0").iterdir():
+        path.write_bytes(b"no picture")
+    with pytest.raises(NothingToImport, match="none of its pictures can be read"):
+        import_catalogue(found, tmp_path, tmp_path / "store", layout="test")
+    Image.new("RGB", (SIDE, SIDE)).save(tmp_path / "src" / "0" / "0.png")  # and nobody in it
+    with pytest.raises(NothingToImport, match="all 5 pictures left out"):
+        import_catalogue(found, tmp_path, tmp_path / "store", layout="test")
+    assert [path.name for path in tmp_path.iterdir()] == ["src"]
+
+
+def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "labels.h5").write_bytes(b"")
+    (tmp_path / "a.mp4").write_bytes(b"")
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(NeedsPackage, match=r"'h5py'.*\n.*\n.*dpa-engine\[import\]"):
+        read_h36m_multiview(tmp_path)
+    with pytest.raises(NeedsPackage, match="'av'"):
+        read_videos(tmp_path)
+
+
+def test_calibration_files_that_are_none_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        read_calibration(tmp_path / "absent.json")
+    for text in ("{", "[]", '{"extrinsics": {"S1": {"c": {"R": [1], "t": [0, 0, 0]}}}}', '{"extrinsics": 3}'):
+        (tmp_path / "some.json").write_text(text)
+        with pytest.raises(BrokenAnnotations, match=r"some\.json"):
+            read_calibration(tmp_path / "some.json")
