@@ -70,7 +70,7 @@ def attack_stream(
     scheduler = Scheduler(
         backend=backend,
         judge=judge,
-        update=make_update(config.optimiser, config.step_size),
+        update=make_update(config.optimiser, config.step_size, config.min_error_mm),
         min_error_mm=config.min_error_mm,
         max_steps=config.max_steps,
         batch=config.batch,

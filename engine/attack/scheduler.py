@@ -149,5 +149,5 @@ class Scheduler:
         """One update of the samples that stay; the others are dropped."""
         rows = staying.nonzero()[:, 0]
         kept = slots.take(rows)
-        h_a, state = self.update(kept.h_a, step.gradient[rows], kept.state)
+        h_a, state = self.update(kept.h_a, step.gradient[rows], step.error[rows], kept.state)
         return replace(kept, h_a=h_a, state=state, iteration=kept.iteration + 1)
