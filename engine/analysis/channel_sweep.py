@@ -49,7 +49,7 @@ class SweepCurves:
 class SweepResult:
     """ks: ascending numbers of replaced channels. lowest, highest: the curves where those with the lowest or
     the highest appearance probability are replaced. strips: for "lowest" and "highest", [len(ks), 3, s, s] in
-    [0, 1], the pictures of the first pair; ends: [2, 3, s, s], its A and B."""
+    [0, 1], the pictures of the pair whose colours differ most; ends: [2, 3, s, s], its A and B."""
 
     ks: tuple[int, ...]
     lowest: SweepCurves
@@ -124,7 +124,8 @@ def channel_sweep(
         poses = (mpjpe(pose, end).double().cpu().numpy() for end in (pose_a, pose_b))
         return (*poses, *(colour_distance(colour, end) for end in (colour_a, colour_b)))
 
-    first = torch.zeros(1, dtype=torch.int64, device=a.box.device)
+    clearest = int(colour_distance(colour_a, colour_b).argmax())
+    first = torch.tensor([clearest], device=a.box.device)
     curves, strips, done = {}, {}, 0
     for name, channels in (("lowest", order), ("highest", order[::-1])):
         measured, strip = [], []

@@ -8,6 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from PIL import Image
 
 from dpa.engine.attack.summary import data_note
 from dpa.engine.report.findings import Findings
@@ -17,6 +18,9 @@ from dpa.engine.report.whole_tables import SLIP, SUMMARY, PageTable
 from dpa.engine.report.words import SECTIONS, headline
 
 TEMPLATES = Path(__file__).parent / "page"
+
+SCREEN = 0.66
+"""Pixels on the screen for each pixel of a drawing's PNG: text is then as large as the page's."""
 
 MOST_SVG = 250_000
 """Bytes above which a drawing is embedded as pixels."""
@@ -107,7 +111,11 @@ def table_context(one: PageTable, results: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _kind(column: str, text: str) -> str:
-    kinds = [name for name in ("paper", "ours") if column.endswith(name)]
+    kinds = [
+        name
+        for name, endings in (("paper", ", paper"), ("ours", (", ours", ", frame", ", box")))
+        if column.endswith(endings)
+    ]
     kinds += ["slip"] if SLIP.strip() in text else []
     return " ".join([*kinds, *(["absent"] if text == "missing" else [])])
 
@@ -128,8 +136,10 @@ def _marks(key: str, number: int, column: str, results: Mapping[str, Any]) -> di
 
 def figure_context(one: DrawnFigure, findings: Findings, images: bool) -> dict[str, Any]:
     """What the template of a figure is given."""
-    uri = None
+    uri, width = None, 0
     if one.png is not None and one.svg is not None:
+        with Image.open(one.png) as drawing:
+            width = round(drawing.width * SCREEN)
         svg = one.svg.read_bytes()
         small = len(svg) <= MOST_SVG and not one.drawn
         uri = svg_uri(svg) if small else png_uri(one.png.read_bytes())
@@ -140,6 +150,7 @@ def figure_context(one: DrawnFigure, findings: Findings, images: bool) -> dict[s
         "heading": spec.title if spec.number is None else f"Figure {spec.number}. {spec.title}",
         "caption": spec.caption,
         "uri": uri,
+        "width": width,
         "frames": one.drawn,
         "left_out": spec.frames and not images,
         "missing": missing_of(spec, findings),

@@ -9,7 +9,7 @@ from dpa.engine.report.error_tables import PRINTED, RECOMPUTED, cross_generator
 from dpa.engine.report.findings import Findings, NetworkFindings, paper_title
 from dpa.engine.report.paper import FRAMEWORKS, TABLE_1_AVERAGES, TABLE_2, recomputed_average
 from dpa.engine.report.paper_tables import TABLE_3, TABLE_4
-from dpa.engine.report.run_words import DASH, PROTOCOL
+from dpa.engine.report.run_words import DASH, IMAGE_TITLES, PROTOCOL
 from dpa.engine.report.tables import all_tables
 from dpa.engine.report.whole_results import commands_of, framework_results
 
@@ -92,22 +92,27 @@ def _summary_commands(findings: Findings) -> list[str]:
 def summary_table(findings: Findings) -> Table:
     """Networks × figures; the paper's value beside ours where it has one."""
     columns, cells = ["figure", "disentangled"], [[one.title, one.perfect] for one in SUMMARY]
-    for network in findings.networks:
-        values = framework_results(network)
-        title = paper_title(network.role)
-        columns.append(f"{network.title}, ours")
+    for network, ours, paper in _in_the_papers_order(findings):
+        values = None if network is None else framework_results(network)
+        columns.append(f"{ours}, ours")
         for line, measure in zip(cells, SUMMARY, strict=True):
-            line.append(number(values[measure.key], measure))
-        if title is not None:
-            columns.append(f"{title}, paper")
+            line.append("missing" if values is None else number(values[measure.key], measure))
+        if paper is not None:
+            columns.append(f"{paper}, paper")
             for line, measure in zip(cells, SUMMARY, strict=True):
-                line.append(paper_value(title, measure))
-    for absent in findings.missing:
-        columns += [f"{absent['title']}, ours", f"{absent['title']}, paper"]
-        for line, measure in zip(cells, SUMMARY, strict=True):
-            line += ["missing", paper_value(absent["title"], measure)]
+                line.append(paper_value(paper, measure))
     note = f"{PROTOCOL}. {_whose(findings)} {SLIP_NOTE}"
     return table("All networks, all figures", columns, cells, note)
+
+
+def _in_the_papers_order(findings: Findings) -> list[tuple[NetworkFindings | None, str, str | None]]:
+    """(network, None where it is missing; its title; the paper's): the paper's first, then the others."""
+    found: list[tuple[NetworkFindings | None, str, str | None]] = [
+        (one, one.title, paper_title(one.role)) for one in findings.networks
+    ]
+    found += [(None, one["title"], one["title"]) for one in findings.missing]
+    order = [*FRAMEWORKS, "CSSL (DA)"]
+    return sorted(found, key=lambda one: order.index(one[2]) if one[2] in order else len(order))
 
 
 def number(value: float | None, measure: Measure) -> str:
@@ -123,7 +128,8 @@ def paper_value(title: str, measure: Measure) -> str:
     if measure.key in TABLE_2:
         values = dict(zip(FRAMEWORKS, TABLE_2[measure.key], strict=True))
         values["CSSL (DA)"] = TABLE_4[measure.key][1]
-        return f"{values[title]:g}" if title in values else DASH
+        digits = min(measure.digits, 3)
+        return f"{values[title]:.{digits}f}" if title in values else DASH
     if measure.key in ("initial_mm", "final_mm") and title in FRAMEWORKS:
         part = measure.key.removesuffix("_mm")
         printed = getattr(TABLE_1_AVERAGES[FRAMEWORKS.index(title)], part)
@@ -166,7 +172,7 @@ def paper_only(key: str, findings: Findings) -> Table:
         return table("Table 1: error before and after the attack", heads, rows, note)
     values: Mapping[str, Sequence[float]] = TABLE_2 if key == "table2" else TABLE_4
     heads = list(FRAMEWORKS) if key == "table2" else ["CSSL", "CSSL (DA)"]
-    rows = [[name, *(f"{value:g}" for value in row)] for name, row in values.items()]
+    rows = [[IMAGE_TITLES[name][0], *(f"{value:g}" for value in row)] for name, row in values.items()]
     title = "Table 2: adversarial against synthesised images"
     if key == "table4":
         title = "Table 4: CSSL without and with augmentation"
@@ -193,8 +199,8 @@ def table_3(findings: Findings) -> Table:
             line.append(_with_spread(network, measure))
     config = findings.note["config"]
     note = (
-        f"{config['samples']} pictures; IOB over {config['iob']['seeds']} seeds of"
-        f" {config['iob']['epochs']} epochs, ± standard deviation between seeds. DC is biased upward: of 400"
+        f"{config['samples']} pictures; IOB: {config['iob']['epochs']} epochs, seeds:"
+        f" {config['iob']['seeds']}, ± standard deviation between them. DC is biased upward: of 400"
         " pictures independent codes of 128 and 600 dimensions come near 0.8, so its null stands below it."
         f" {_whose(findings)}"
     )

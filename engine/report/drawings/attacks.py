@@ -90,7 +90,7 @@ def progress_figure(findings: Findings, titles: Sequence[str], images: bool = Tr
         fontsize=8,
         color=INK,
     )
-    left.set(ylabel="best MPJPE so far (mm): median and middle half", ylim=(0, None))
+    left.set(ylabel="best MPJPE so far (mm)", ylim=(0, None))
     right.set(ylabel="attacks above the threshold (%)", ylim=(0, 103))
     right.legend(frameon=False, fontsize=8, loc="lower right")
     for axis in (left, right):

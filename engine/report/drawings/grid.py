@@ -50,7 +50,7 @@ def fill_grid(
         row[0].set_ylabel(line.name, rotation=0, ha="right", va="center", **TEXT)
         if line.pictures is None:
             middle = row[count // 2]
-            middle.text(
+            told = middle.text(
                 0 if count % 2 == 0 else 0.5,
                 0.5,
                 line.told,
@@ -63,6 +63,7 @@ def fill_grid(
                 zorder=5,
                 clip_on=False,
             )
+            told.set_in_layout(False)  # it is wider than its cell, and must not widen the column
     for axis, title in zip(axes[0], titles, strict=False):
         axis.set_title(title, pad=3, **TEXT)
     return axes

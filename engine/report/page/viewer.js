@@ -85,22 +85,25 @@
 
   function drawTrace() {
     const one = sample();
+    const trace = byId("trace");
+    const right = Math.max(trace.clientWidth, 240) - 10;
     const most = Math.max(data.threshold * 1.15, ...one.trace);
     const length = Math.max(one.trace.length - 1, 1);
-    const x = (step) => 34 + (step / length) * 556;
-    const y = (error) => 100 - (error / most) * 90;
+    const x = (step) => 12 + (step / length) * (right - 12);
+    const y = (error) => 98 - (error / most) * 88;
     const points = one.trace.map((error, step) => `${x(step).toFixed(1)},${y(error).toFixed(1)}`).join(" ");
-    const limit = y(data.threshold).toFixed(1);
-    byId("trace").innerHTML =
-      `<line x1="34" x2="590" y1="100" y2="100" stroke="currentColor" opacity=".35"/>` +
-      `<line x1="34" x2="590" y1="${limit}" y2="${limit}" stroke="#d55e00" stroke-dasharray="5 4"/>` +
-      `<text x="590" y="${(Number(limit) - 4).toFixed(1)}" text-anchor="end" font-size="10" fill="#d55e00">threshold, ${data.threshold} mm</text>` +
-      `<text x="30" y="103" text-anchor="end" font-size="10" fill="currentColor">0</text>` +
-      `<text x="34" y="115" font-size="10" fill="currentColor">0</text>` +
-      `<text x="590" y="115" text-anchor="end" font-size="10" fill="currentColor">iteration ${one.trace.length - 1}</text>` +
+    const limit = y(data.threshold);
+    trace.setAttribute("viewBox", `0 0 ${right + 10} 120`);
+    trace.innerHTML =
+      `<line x1="12" x2="${right}" y1="98" y2="98" stroke="currentColor" opacity=".35"/>` +
+      `<line x1="12" x2="${right}" y1="${limit}" y2="${limit}" stroke="#d55e00" stroke-dasharray="5 4"/>` +
+      `<text x="12" y="${limit - 5}" font-size="12" fill="#d55e00">threshold, ${data.threshold} mm</text>` +
+      `<text x="12" y="114" font-size="12" fill="currentColor">0</text>` +
+      `<text x="${right}" y="114" text-anchor="end" font-size="12" fill="currentColor">iteration ${one.trace.length - 1}</text>` +
       `<polyline points="${points}" fill="none" stroke="#0072b2" stroke-width="2"/>` +
       `<circle cx="${x(one.steps[state.step])}" cy="${y(one.errors[state.step])}" r="5" fill="#0072b2" stroke="#fff" stroke-width="1.5"/>`;
   }
+  window.addEventListener("resize", drawTrace);
 
   /* The skeleton turns. Camera axes: x right, y down, z forward, in mm. */
   const canvas = byId("skeleton");
