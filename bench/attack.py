@@ -1,12 +1,9 @@
 """`dpa-engine bench attack`: the plain loop, the engine's step back-ends and peers on the same samples."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-
-if TYPE_CHECKING:
-    from dpa.bench.attack_rows import Task
 
 Flag = typer.Option
 
@@ -40,6 +37,7 @@ def bench_attack(
     import torch
 
     from dpa.bench.attack_report import measure_attack
+    from dpa.bench.attack_task import load_task
     from dpa.engine.attack.config import AttackConfig
 
     if threads is not None:
@@ -54,7 +52,7 @@ def bench_attack(
             "seed": seed,
         }
     )
-    task = _task(source, target, samples, seed, device)
+    task = load_task(source, target, samples, seed, device)
     options = [str(source)] if source else []
     options += [f"--target {target}", f"--samples {samples}", f"--batch {batch}"]
     options += [
@@ -70,26 +68,6 @@ def bench_attack(
         typer.echo(json.dumps(document))
     else:
         _print(document)
-
-
-def _task(source: Path | None, target: str, samples: int, seed: int, device: str) -> "Task":
-    import torch
-
-    from dpa.bench.attack_rows import Task
-    from dpa.engine.attack.progress import generation_progress
-    from dpa.engine.devices import pick_device
-    from dpa.engine.evaluation_set import choose_samples, default_evaluation_set
-    from dpa.models.data.store import PackedStore
-    from dpa.models.training.checkpoint import load_network
-
-    place = pick_device(device)
-    network = load_network(target).to(place)
-    with generation_progress() as report:
-        store = PackedStore.open(source) if source else default_evaluation_set(report)
-    rows = choose_samples(store, samples, seed)
-    plate_index = torch.from_numpy(store.plate[rows]).long()
-    plates = store.plates_tensor()
-    return Task(network, network, store.frames_at(rows).to(place), plates.to(place), plate_index.to(place))
 
 
 def _say(words: str) -> None:

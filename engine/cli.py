@@ -10,6 +10,7 @@ from dpa.bench.attack import bench_attack
 from dpa.bench.kernels import kernels
 from dpa.bench.long_run import long_run
 from dpa.bench.sessions import bench_sessions
+from dpa.bench.step import bench_step
 from dpa.engine.commands import bench as bench_commands
 from dpa.engine.commands.analyze import analyze
 from dpa.engine.commands.attack import attack
@@ -27,6 +28,7 @@ from dpa.engine.commands.reproduce import reproduce
 from dpa.engine.commands.train import train
 from dpa.engine.commands.zoo import build, card
 from dpa.engine.commands.zoo_ablate import ablate
+from dpa.engine.commands.zoo_calibrate import calibrate
 from dpa.engine.readable_errors import ReadableErrors
 from dpa.export.cli import export_engines
 
@@ -61,11 +63,13 @@ app.add_typer(zoo, name="zoo")
 zoo.command("build")(build)
 zoo.command("card")(card)
 zoo.command("ablate")(ablate)
+zoo.command("calibrate")(calibrate)
 app.add_typer(bench, name="bench")
 bench.command("data")(bench_commands.data)
 bench.command("kernels")(kernels)
 bench.command("sessions")(bench_sessions)
 bench.command("attack")(bench_attack)
+bench.command("step")(bench_step)
 bench.command("long-run")(long_run)
 
 

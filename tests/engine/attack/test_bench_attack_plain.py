@@ -122,7 +122,7 @@ def test_an_unknown_name_is_refused(tiny_world):
 
 def test_the_command_prints_json_alone(monkeypatch, tiny_world):
     task = tiny_task(tiny_world(4, torch.float32))
-    monkeypatch.setattr("dpa.bench.attack._task", lambda *_: task)
+    monkeypatch.setattr("dpa.bench.attack_task.load_task", lambda *_: task)
     arguments = ["bench", "attack", "--max-steps", "1", "--name", "plain", "--name", "eager"]
     made = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)
     assert [line["name"] for line in made["rows"]] == ["plain", "eager"]

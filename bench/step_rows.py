@@ -1,0 +1,100 @@
+"""The measurement behind `bench step`: one value and gradient by every back-end, batch by batch."""
+
+import statistics
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dpa.bench.attack_rows import Task
+from dpa.bench.roofline import count
+from dpa.bench.step_flops import step_gflop
+from dpa.bench.step_memory import peak_mb
+from dpa.bench.step_scene import first_scene
+from dpa.bench.timing import measure
+from dpa.engine.attack.backends.eager import EagerStep
+from dpa.engine.attack.backends.select import BACKENDS
+from dpa.engine.attack.objective import Objective
+from dpa.engine.attack.scene import Scene
+from dpa.kernels.reference import composite
+
+PLAIN = "plain"
+STEPS = (PLAIN, "eager", "fused", "compiled")
+
+
+class PlainStep(EagerStep):
+    """What the plain loop does in a step: composes at full resolution, then runs the target on the frame."""
+
+    name = PLAIN
+
+    def __init__(self, objective: Objective, sizes: tuple[int, ...]) -> None:
+        super().__init__(_PlainObjective(**vars(objective)), sizes)
+
+
+class _PlainObjective(Objective):
+    def __call__(self, h_a: Tensor, scene: Scene) -> tuple[Tensor, Tensor]:
+        rgb = self.colours(h_a, scene)
+        rgb = rgb.clamp(0, 1) if self.clamp else rgb
+        frames = composite(rgb, scene.mask, scene.box, self.plates, scene.plate_index)
+        pose = self.target.predict(frames)
+        return (pose - scene.reference).norm(dim=-1).mean(dim=-1), pose
+
+
+def measure_steps(
+    task: Task,
+    names: Sequence[str],
+    batches: Sequence[int],
+    duration_s: float,
+    rounds: int,
+    synchronise: Callable[[], object] = lambda: None,
+) -> list[dict[str, Any]]:
+    """One row a batch and back-end: step_ms (a call's median, of the median round), its percentiles
+    p10_ms and p90_ms, samples_per_s, achieved_gflops (of the task's arithmetic, see step_gflop), gb_moved a
+    call and flop_per_byte (None for a graph, which no counter sees into), peak_mb.
+
+    The back-ends of one batch take turns `rounds` times. task: at least max(batches) samples are made of
+    its own by repeating. duration_s: of one back-end at one batch, all rounds together.
+    """
+    objective = Objective(task.generator, task.target, task.plates, freeze_box=False, clamp=True)
+    device = task.frames.device
+    rows = []
+    gflop = step_gflop(objective, *first_scene(task.part(0, 2)))
+    for batch in batches:
+        repeated = torch.arange(batch, device=device) % len(task)
+        some = Task(
+            task.generator, task.target, task.frames[repeated], task.plates, task.plate_index[repeated]
+        )
+        calls = {name: _call(name, objective, some, batch) for name in names}
+        timings: dict[str, list[Any]] = {name: [] for name in names}
+        for _ in range(rounds):
+            for name, call in calls.items():
+                share = duration_s / rounds
+                timings[name].append(
+                    measure(call, duration_s=share, warm_up_s=share / 4, synchronise=synchronise)
+                )
+        for name, call in calls.items():
+            made = sorted(timings[name], key=lambda timing: timing.p50_s)[(rounds - 1) // 2]
+            seconds = statistics.median(timing.p50_s for timing in timings[name])
+            moved = None if name == "compiled" else count(call)[1]
+            rows.append(
+                {
+                    "name": name,
+                    "batch": batch,
+                    "step_ms": 1e3 * seconds,
+                    "p10_ms": 1e3 * made.p10_s,
+                    "p90_ms": 1e3 * made.p90_s,
+                    "samples_per_s": batch / seconds,
+                    "achieved_gflops": gflop * batch / seconds,
+                    "gb_moved": moved,
+                    "flop_per_byte": gflop * batch / moved if moved else None,
+                    "peak_mb": peak_mb(call, device),
+                }
+            )
+    return rows
+
+
+def _call(name: str, objective: Objective, task: Task, batch: int) -> Callable[[], object]:
+    step = (PlainStep if name == PLAIN else BACKENDS[name])(objective, (batch,))
+    h_a, scene = first_scene(task, step.prefix)
+    return lambda: step(h_a, scene)
