@@ -1,0 +1,1 @@
+"""dpa.engine.calibration: instruments are believed once they read known cases right."""

@@ -1,0 +1,100 @@
+"""`train --framework …`, `fit-regressor` and `zoo calibrate` by commands, on tiny networks and few people."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from dpa.engine.cli import app
+from dpa.engine.zoo.build import Workshop
+from dpa.models.data.store import PackedStore
+from dpa.models.data.synthetic.config import SynthConfig
+from dpa.models.networks import config as network_config
+from dpa.models.networks.config import DecoderConfig, HeadConv, NetworkConfig, TrunkConfig
+from dpa.models.zoo.recipe import Recipe
+
+TRUNK = TrunkConfig(
+    block="basic",
+    stem_channels=4,
+    stem_kernel=3,
+    stem_pool=False,
+    planes=(4, 8),
+    depths=(1, 1),
+    strides=(2, 2),
+)
+TINY = NetworkConfig(
+    preset="tiny",
+    crop_size=16,
+    localiser_size=16,
+    appearance_dim=4,
+    pose_dim=12,
+    localiser=TRUNK,
+    encoder=TRUNK,
+    head=(HeadConv(channels=8, kernel=2),),
+    decoder=DecoderConfig(start=4, pose_channels=4, blocks=(8, 4), convolutions=1),
+    regressor_hidden=16,
+)
+FEW = {"subjects": ("S1", "S5"), "actions": ("Walking",), "clips": 2, "frames": 2, "fps": 2, "size": 32}
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Calls dpa-engine, where the preset `small` is tiny and nothing is cached outside the test."""
+    monkeypatch.setitem(network_config.PRESETS, "small", lambda: TINY)
+    monkeypatch.setenv("DPA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("dpa.export.cached_pose.cached_pose_session", lambda network: network.predict)
+
+    def call(*arguments: object) -> Any:
+        done = CliRunner().invoke(app, [str(one) for one in arguments], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done
+
+    return call
+
+
+def test_trained_by_commands_and_calibrated(run: Run, tmp_path: Path) -> None:
+    people = tmp_path / "people"
+    few = [word for name in ("clips", "frames", "fps", "size") for word in ("--set", f"{name}={FEW[name]}")]
+    only = ("--set", "subjects=[S1,S5]", "--set", "actions=[Walking]", "--set", "workers=1")
+    run("data", "redress", "--out", people, "--outfits", "S1,S5", *few, *only)
+    for framework in ("silhouette", "entangled", "oracle-swap"):
+        out = tmp_path / framework
+        steps = ("--steps", 2, "--batch", 8, "--set", "localiser_start=1")
+        run("train", people, "--out", out, "--framework", framework, *steps)
+        run("fit-regressor", out, people, "--steps", 5)
+    known = [f"{name}={tmp_path / name}" for name in ("silhouette", "entangled")]
+    small = ("--set", "attacked=4", "--set", "attack.max_steps=2", "--set", "samples=8", "--set", "pool=8")
+    given = ("--data", people, "--out", tmp_path / "calibration", "--stages", "attack,swap,dc", *small)
+    told = run("zoo", "calibrate", *known, f"oracle-swap={tmp_path / 'oracle-swap'}", *given, "--json")
+    found = json.loads(told.stdout)
+    assert found["networks"] == ["silhouette", "entangled", "oracle-swap"]
+    assert {one["stage"] for one in found["measures"]} == {"attack", "swap", "dc"}
+    shift = next(one for one in found["measures"] if one["key"] == "swap_pose_shift_mm")
+    assert shift["values"]["silhouette"] == 0  # by construction, however little it was trained
+    assert "attack" in found["commands"]["entangled"]["attack"]
+    again = run("zoo", "calibrate", *known, f"oracle-swap={tmp_path / 'oracle-swap'}", *given)
+    assert "Calibration" in again.stdout and "verdict" in again.stdout
+    assert json.loads((tmp_path / "calibration/calibration.json").read_text()) == found
+
+
+def test_an_unknown_stage_is_named(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["zoo", "calibrate", "nsd", "--stages", "atack", "--out", str(tmp_path)])
+    assert done.exit_code == 2 and "'atack'" in done.stderr and "attack" in done.stderr
+
+
+def test_a_recipe_with_outfits_is_rendered_in_each_of_them(tmp_path: Path) -> None:
+    recipe = Recipe.model_validate(
+        {"data": {**FEW, "workers": 1}, "outfits": ("S1", "S8"), "train": {"framework": "oracle-swap"}}
+    )
+    workshop = Workshop("oracle-swap", recipe, tmp_path, torch.device("cpu"))
+    store = workshop.data(lambda done, total: None)
+    assert set(np.unique(store.outfit)) == {"S1", "S8"}
+    assert len(store) == 2 * 2 * 2 * 2 * 4
+    assert workshop.data(lambda done, total: None).path == store.path == PackedStore.open(store.path).path
+    assert SynthConfig.model_validate(FEW).outfit is None

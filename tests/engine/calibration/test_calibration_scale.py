@@ -1,0 +1,70 @@
+"""The verdict on each measure, from readings that are made up."""
+
+import json
+
+import pytest
+
+from dpa.engine.calibration.measures import MEASURES, Measure
+from dpa.engine.calibration.scale import Line, Reading, calibrate
+
+RISING = Measure("shift", "shift (mm)", "swap", 10.0)
+FALLING = Measure("kept", "kept", "swap", 0.1, rises=False, digits=2)
+
+
+def line(measure: Measure, **values: float | None) -> Line:
+    readings = {name.replace("_", "-"): Reading({measure.key: value}) for name, value in values.items()}
+    return calibrate(readings, [measure]).lines[0]
+
+
+def test_ends_that_are_apart_make_a_scale() -> None:
+    found = line(RISING, silhouette=20.0, entangled=120.0, oracle_swap=30.0, mine=95.0)
+    assert found.informative and found.separation == 100 and found.verdict == "tells them apart"
+    assert found.places == {"silhouette": 0, "entangled": 1, "oracle-swap": 0.1, "mine": 0.75}
+
+
+def test_a_measure_that_falls_is_counted_the_other_way() -> None:
+    found = line(FALLING, silhouette=0.9, entangled=0.4, oracle_swap=0.8)
+    assert found.informative and found.separation == pytest.approx(0.5)
+    assert found.places["oracle-swap"] == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (50.0, 59.0, "uninformative: the ends lie within 10.0"),
+        (50.0, 50.0, "uninformative: the ends lie within 10.0"),
+        (59.0, 50.0, "uninformative: the ends lie within 10.0"),
+        (80.0, 50.0, "uninformative: the wrong way round"),
+    ],
+)
+def test_ends_that_are_not_apart_are_said_to_be_uninformative(low: float, high: float, verdict: str) -> None:
+    found = line(RISING, silhouette=low, entangled=high, mine=70.0)
+    assert found.informative is False and found.verdict == verdict
+    assert set(found.places.values()) == {None}
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
+def test_without_an_end_nothing_is_said(value: float | None) -> None:
+    found = line(RISING, silhouette=20.0, entangled=value, mine=30.0)
+    assert found.informative is None and found.verdict == "not known: no reading of entangled"
+    assert line(RISING, mine=3.0).verdict == "not known: no reading of silhouette and entangled"
+
+
+def test_the_table_has_a_column_a_network_references_first() -> None:
+    readings = {
+        "mine": Reading({"shift": 70.0}, {"swap": "dpa-engine analyze swap --network mine"}),
+        "entangled": Reading({"shift": 120.0}),
+        "silhouette": Reading({"shift": 20.0}),
+    }
+    found = calibrate(readings, [RISING, FALLING])
+    assert found.networks == ("silhouette", "entangled", "mine")
+    table = found.table()
+    assert table.rows == (("shift (mm)", "20.0", "120.0", "70.0 (50 %)", "tells them apart"),)
+    assert found.command_table().rows == (("swap", "mine", "dpa-engine analyze swap --network mine"),)
+    told = json.loads(json.dumps(found.as_json(), allow_nan=False))
+    assert told["measures"][0]["places"]["mine"] == 0.5
+
+
+def test_every_measure_is_named_once_and_has_a_resolution() -> None:
+    assert len({one.key for one in MEASURES}) == len({one.title for one in MEASURES}) == len(MEASURES)
+    assert all(one.resolution > 0 for one in MEASURES)
