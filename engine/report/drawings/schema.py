@@ -20,6 +20,7 @@ def schema_figure(findings: Findings, titles: Sequence[str], images: bool = True
     """Drawn with a frame, its reconstruction and its pose from the first network."""
     found = findings.networks[0].snapshots
     figure = blank_figure(10, 3.7)
+    figure.set_layout_engine("none")
     axis = figure.add_axes((0, 0, 1, 1))
     axis.set(xlim=(0, 10), ylim=(0, 3.7))
     axis.axis("off")

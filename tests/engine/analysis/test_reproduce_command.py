@@ -1,0 +1,96 @@
+"""`dpa-engine reproduce` from one end to the other: two untrained networks on the planted people."""
+
+import json
+
+import matplotlib
+import pytest
+import torch
+import typer
+from typer.testing import CliRunner
+
+from dpa.engine.commands.report import report
+from dpa.engine.commands.reproduce import reproduce
+from dpa.engine.report.page_figures import FIGURES
+from dpa.models.frameworks.base import DisentangledNetwork
+from dpa.models.networks.config import DecoderConfig, HeadConv, NetworkConfig, TrunkConfig
+from dpa.models.networks.regressor import Regressor
+from dpa.models.training.checkpoint import save_network
+
+TRUNK = TrunkConfig(
+    block="basic", stem_channels=4, stem_kernel=3, stem_pool=False, planes=(4,), depths=(1,), strides=(2,)
+)
+SIZES = NetworkConfig(
+    preset="tiny", crop_size=16, localiser_size=16, appearance_dim=4, pose_dim=12, localiser=TRUNK,
+    encoder=TRUNK, head=(HeadConv(channels=4, kernel=4),), regressor_hidden=8,
+    decoder=DecoderConfig(start=8, pose_channels=4, blocks=(4,), convolutions=1),
+)  # fmt: skip
+FAST = (
+    "attack.max_steps=2", "attacked=8", "crossed=4", "samples=24", "pool=48", "pairs=4", "sweep_pairs=2",
+    "sweep_step=6", "permutations=5", "shown=1", "iob.epochs=1", "iob.seeds=1", "iob.batch=32",
+    "iob.both_ends=false",
+)  # fmt: skip
+
+
+@pytest.fixture
+def command(tmp_path, planted, planted_outfits, monkeypatch):
+    """(arguments) → the outcome of reproduce or report on two saved networks."""
+    torch.manual_seed(0)
+    for framework in ("nsd", "cssl"):
+        network = DisentangledNetwork(SIZES, framework)
+        network.regressor = Regressor(SIZES)
+        save_network(network, tmp_path / framework, {})
+    few = tuple(spec for spec in FIGURES if spec.key in ("fig1", "fig7"))
+    monkeypatch.setattr("dpa.engine.report.whole.FIGURES", few)
+    monkeypatch.setattr(
+        "dpa.engine.analysis.suite.counterfactual_stores", lambda progress=None: planted_outfits
+    )
+    monkeypatch.setattr("dpa.export.cached_pose.cached_pose_session", lambda network: network.predict)
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(reproduce)
+    app.command("report")(report)
+    given = ["--frameworks", f"nsd={tmp_path / 'nsd'},mine={tmp_path / 'cssl'},nsd-no-swap"]
+    given += ["--data", str(planted.store.path), "--device", "cpu"]
+    given += [word for setting in FAST for word in ("--set", setting)]
+
+    def run(name, *arguments):
+        with matplotlib.rc_context({"savefig.dpi": 40}):
+            words = given if name == "reproduce" else []
+            return CliRunner().invoke(app, [name, *map(str, arguments), *words])
+
+    return run
+
+
+def test_everything_is_done_once_and_lands_on_the_page(command, tmp_path):
+    out = tmp_path / "whole"
+    outcome = command("reproduce", "--out", out, "--json")
+    assert outcome.exit_code == 0, outcome.output
+    results = json.loads(outcome.stdout)
+    assert results == json.loads((out / "results.json").read_text())
+    assert list(results["frameworks"]) == ["nsd", "mine"]
+    assert results["missing"] == {"nsd-no-swap": "dpa-engine zoo build nsd-no-swap"}
+    for name, values in results["frameworks"].items():
+        attack = json.loads((out / f"stages/{name}/attack-by-{name}/results.json").read_text())
+        assert attack["n"] == 8 and values["final_mm"] == attack["mpjpe_final_mm"]
+        dc = json.loads((out / f"stages/{name}/dc/analyses/dc.json").read_text())
+        assert values["dc"] == dc["dc"] and values["dc_null_p95"] == dc["dc_null_p95"]
+    crossed = json.loads((out / "stages/mine/attack-by-nsd/results.json").read_text())
+    assert crossed["n"] == 4 and crossed["generator"] == str(tmp_path / "nsd")
+    page = (out / "report.html").read_text()
+    assert "mine, ours" in page and "dpa-engine zoo build nsd-no-swap" in page
+    assert "The people are synthetic" not in page  # what the store says of itself, not a constant
+
+    stamps = {path: path.stat().st_mtime_ns for path in (out / "stages").rglob("*") if path.is_file()}
+    again = command("reproduce", "--out", out)
+    assert "0 stages done, 24 reused" in again.stdout
+    assert stamps == {path: path.stat().st_mtime_ns for path in (out / "stages").rglob("*") if path.is_file()}
+
+    bare = command("report", out, "--no-images")
+    assert bare.exit_code == 0, bare.output
+    assert "data-frames" not in (out / "report.html").read_text()
+    assert "<image" not in (out / "figures/fig7.svg").read_text()
+
+
+def test_dry_run_shows_what_quick_means(command, tmp_path):
+    outcome = command("reproduce", "--quick", "--dry-run", "--out", tmp_path / "none")
+    assert "max_steps: 2" in outcome.stdout and "permutations: 5" in outcome.stdout  # --set wins
+    assert not (tmp_path / "none").exists()
