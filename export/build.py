@@ -7,13 +7,12 @@ from pathlib import Path
 
 from torch import Tensor
 
-from dpa.engine.sessions.manifest import Backend, EngineEntry
-from dpa.engine.sessions.protocol import Session
+from dpa.engine.sessions.manifest import EngineEntry
 from dpa.export.engine_writer import replacing_folder, write_manifest
-from dpa.export.graphs import GRAPHS, build_graph
-from dpa.export.parity import LIMITS_MM, ParityError, measure_parity, within_limit
-from dpa.export.plans import BUCKETS, session_to_judge, write_plan
-from dpa.export.variants import BACKENDS, Variant
+from dpa.export.one_engine import ALL_GRAPHS, Job, check_graphs, make_engine
+from dpa.export.parity import LIMITS_MM, ParityError
+from dpa.export.plans import BUCKETS
+from dpa.export.variants import Variant
 from dpa.models.atomic import write_json
 from dpa.models.frameworks.base import DisentangledNetwork
 
@@ -48,7 +47,7 @@ def build_engines(
     calibration: Tensor,
     *,
     source: str,
-    graphs: Sequence[str] = tuple(GRAPHS),
+    graphs: Sequence[str] = ALL_GRAPHS,
     limits_mm: Mapping[str, float] = LIMITS_MM,
     buckets: Sequence[int] = BUCKETS,
     progress: Callable[[str], None] | None = None,
@@ -61,32 +60,17 @@ def build_engines(
     those of rejected engines included. A precision that a graph does not have is left out. Whatever
     raises leaves `out` as it was.
     """
+    check_graphs(graphs)
     shipped: list[EngineEntry] = []
     rejected: list[EngineEntry] = []
     with replacing_folder(out) as work:
+        job = Job(network, work, frames, calibration, limits_mm, buckets)
         for name in graphs:
-            graph = build_graph(network, name)
             for variant in (one for one in variants if one.takes(name)):
                 if progress is not None:
                     progress(f"{name} {variant.backend} {variant.precision}")
-                path = variant.write(network, graph, work, calibration)
-                plan = None
-                if variant.backend == "tensorrt":
-                    plan = write_plan(network, graph, path, frames, buckets)
-                session = session_to_judge(path, variant, plan)
-                parity = measure_parity(network, graph, session, frames, limits_mm[variant.precision])
-                entry = EngineEntry(
-                    graph=name,
-                    backend=variant.backend,
-                    precision=variant.precision,
-                    file=path.name,
-                    device=session.device,
-                    buckets=() if plan is None else plan.identity.buckets,
-                    plan=plan,
-                    parity=parity,
-                    parity_on=_backend(session),
-                )
-                (shipped if within_limit(parity) else rejected).append(entry)
+                entry, good = make_engine(job, name, variant)
+                (shipped if good else rejected).append(entry)
         kept = {entry.file for entry in shipped} | {e.plan.file for e in shipped if e.plan is not None}
         for path in work.iterdir():
             if path.name not in kept:
@@ -95,7 +79,3 @@ def build_engines(
         write_json(work / REPORT, report.as_json())
         write_manifest(work, network, source, shipped)
     return report
-
-
-def _backend(session: Session) -> Backend:
-    return next(name for name in BACKENDS.values() if name == session.backend)

@@ -20,8 +20,8 @@ def export_engines(
     buckets: Annotated[str, typer.Option(help="Batch sizes of TensorRT plans; with commas.")] = (
         "1,8,32,128,256"
     ),
-    graphs: Annotated[str, typer.Option(help="Of pose, encode, decode, regress; with commas.")] = (
-        "pose,encode,decode,regress"
+    graphs: Annotated[str, typer.Option(help="Of pose, encode, decode, regress, step; with commas.")] = (
+        "pose,encode,decode,regress,step"
     ),
     data: Annotated[
         Path | None,

@@ -23,7 +23,8 @@ class ParityError(DpaError):
         self.name, self.parity = name, parity
         super().__init__(
             f"{name}: its poses differ from fp32 torch by {parity.mean_mm:.4g} mm in the mean "
-            f"(p99 {parity.p99_mm:.4g}, max {parity.max_mm:.4g}, {parity.samples} frames)\n"
+            f"(p99 {parity.p99_mm:.4g}, max {parity.max_mm:.4g}, {parity.samples} frames"
+            f"{''.join(f'; {name} {value:.2g}' for name, value in parity.code_error.items())})\n"
             f"  expected: at most {parity.limit_mm:g} mm; the engine was not shipped\n"
             f"  to do:    export in a higher precision, or raise --limit if this is good enough"
         )

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from torch import Tensor
+import onnx
 
 from dpa.engine.sessions.errors import ProviderUnavailable
 from dpa.engine.sessions.manifest import PlanEntry
@@ -18,11 +18,8 @@ from dpa.engine.sessions.protocol import Session
 from dpa.engine.sessions.tensorrt_api import this_place
 from dpa.engine.sessions.tensorrt_build import FLAGS
 from dpa.engine.sessions.tensorrt_session import TensorRtSession
-from dpa.export.graphs import Graph
-from dpa.export.probes import probes
 from dpa.export.variants import Variant
 from dpa.models.atomic import write_bytes
-from dpa.models.frameworks.base import DisentangledNetwork
 
 BUCKETS = (1, 8, 32, 128, 256)
 """Batch sizes that a plan is built for by default; others are padded to the next."""
@@ -30,26 +27,33 @@ BUCKETS = (1, 8, 32, 128, 256)
 log = logging.getLogger(__name__)
 
 
-def write_plan(
-    network: DisentangledNetwork, graph: Graph, onnx: Path, frames: Tensor, buckets: Sequence[int]
-) -> PlanEntry:
+def write_plan(path: Path, frame_size: tuple[int, int], buckets: Sequence[int]) -> PlanEntry:
     """Write the plan of an ONNX file beside it, built here or taken from the cache of plans.
 
-    frames: [N, 3, H, W]; H and W become the only frame size of a `pose` plan. Raises what this_place and
-    build_plan raise.
+    frame_size: (H, W), where the graph leaves them free: the only size that the plan takes. Raises what
+    this_place and build_plan raise.
     """
-    data = onnx.read_bytes()
-    feeds = next(iter(probes(network, graph.name, frames[:1]))).feeds
+    data = path.read_bytes()
     identity = PlanIdentity(
         onnx=hashlib.sha256(data).hexdigest(),
         place=this_place(),
-        inputs={spec.name: tuple(feeds[spec.name].shape[1:]) for spec in graph.inputs},
+        inputs=input_sizes(data, frame_size),
         buckets=tuple(sorted(set(buckets))),
         flags=FLAGS,
     )
-    path = onnx.with_suffix(".plan")
-    write_bytes(path, PlanCache().build(identity, data))
-    return PlanEntry(file=path.name, identity=identity)
+    plan = path.with_suffix(".plan")
+    write_bytes(plan, PlanCache().build(identity, data))
+    return PlanEntry(file=plan.name, identity=identity)
+
+
+def input_sizes(data: bytes, frame_size: tuple[int, int]) -> dict[str, tuple[int, ...]]:
+    """Name → dimensions after the batch of every input of an ONNX file, free ones as frame_size says."""
+    free = {2: frame_size[0], 3: frame_size[1]}
+    sizes = {}
+    for value in onnx.ModelProto.FromString(data).graph.input:
+        dims = list(enumerate(value.type.tensor_type.shape.dim))[1:]
+        sizes[value.name] = tuple(dim.dim_value or free[axis] for axis, dim in dims)
+    return sizes
 
 
 def session_to_judge(path: Path, variant: Variant, plan: PlanEntry | None) -> Session:

@@ -22,8 +22,11 @@ Writer = Callable[[DisentangledNetwork, Graph, Path, Tensor], Path]
 """(network, graph, folder, calibration frames) → the file written, named GRAPH.KIND.onnx."""
 
 
-FP32_ONLY = frozenset({"regress"})
+FP32_ONLY = frozenset({"regress", "step"})
 """Graphs that exist in fp32 alone."""
+
+WRONG = frozenset({("step", "openvino")})
+"""Graph and back-end that are known to be wrong together: OpenVINO's gradient had a cosine of -0.17."""
 
 
 class UnsupportedVariant(InputError):
@@ -39,8 +42,10 @@ class Variant:
     write: Writer
 
     def takes(self, graph: str) -> bool:
-        """Whether it would differ from fp32: φ alone has no convolution and stays fp32 (ReducedNetwork)."""
-        return self.precision == "fp32" or graph not in FP32_ONLY
+        """Whether there is such an engine: φ alone has no convolution and stays fp32 (ReducedNetwork), and
+        so does the attack's step."""
+        known_wrong = (graph, self.backend) in WRONG
+        return not known_wrong and (self.precision == "fp32" or graph not in FP32_ONLY)
 
 
 def write_fp32(network: DisentangledNetwork, graph: Graph, folder: Path, frames: Tensor) -> Path:
