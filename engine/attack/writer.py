@@ -21,6 +21,9 @@ SHARD_ROWS = 256
 SHARD_SECONDS = 30.0
 """A slow run writes earlier than that: no more than half a minute's results wait."""
 
+SHARD_BYTES = 64_000_000
+"""Nor more pictures than these: 256 pairs of small frames, about ten of Human3.6M's."""
+
 GROUPS_AHEAD = 2
 """Groups of results that may wait for the writer; then the attack waits, so that memory stays bounded."""
 
@@ -61,15 +64,15 @@ class ShardWriter:
 
     def _work(self) -> None:
         while (item := self._waiting.get()) is not None:
-            self._guarded(lambda taken=item: self._gather(*taken))  # type: ignore[misc]
+            self._guarded(self._gather, *item)
         self._guarded(self._flush)
 
-    def _guarded(self, work: Callable[[], None]) -> None:
+    def _guarded(self, work: Callable[..., None], *given: object) -> None:
         """After an error nothing more is written, but results are still taken: who hands them in must not
         wait for ever."""
         if self._error is None:
             try:
-                work()
+                work(*given)
             except BaseException as error:
                 self._error = error
 
@@ -78,9 +81,14 @@ class ShardWriter:
         self._figures.append(columns | {"elapsed_s": np.full(len(result), seconds)})
         shown = np.isin(columns["index"], self._pictured)
         self._pictures.append(picture_columns(result.take(torch.from_numpy(shown))))
-        rows = sum(len(part["index"]) for part in self._figures)
-        if rows >= SHARD_ROWS or time.perf_counter() - self._flushed >= SHARD_SECONDS:
+        if self._full():
             self._flush()
+
+    def _full(self) -> bool:
+        rows = sum(len(part["index"]) for part in self._figures)
+        size = sum(column.nbytes for part in self._pictures for column in part.values())
+        late = time.perf_counter() - self._flushed >= SHARD_SECONDS
+        return rows >= SHARD_ROWS or size >= SHARD_BYTES or late
 
     def _flush(self) -> None:
         """Writes what is gathered, pictures first: a row of figures always has its pictures."""

@@ -80,6 +80,27 @@ def test_half_of_the_batch_waits_and_every_result_is_the_same(attack, error, cap
     ]
 
 
+def test_judge_and_preparation_do_with_less_too(linear_network, grey_frames):
+    """A target that predicts no more than two frames at once."""
+    plates, frames = torch.zeros(1, 3, 8, 8, dtype=torch.float64), grey_frames(*LEVELS)
+    index, config = torch.zeros(len(LEVELS), dtype=torch.int64), AttackConfig(min_error_mm=40, step_size=2)
+    network = linear_network(offset=3)
+    whole = appearance_attack(network, network, frames, plates, index, config)
+    predict, sizes = network.predict, []
+
+    def small(seen):
+        sizes.append(len(seen))
+        if len(seen) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return predict(seen)
+
+    network.predict = small
+    tight = appearance_attack(network, network, frames, plates, index, config)
+    assert {4, 2} <= set(sizes)
+    for name in EXACT:
+        np.testing.assert_array_equal(getattr(tight, name), getattr(whole, name), err_msg=name)
+
+
 def test_memory_that_does_not_suffice_for_one_sample_is_a_named_error(attack):
     with pytest.raises(OutOfMemory, match="one sample"):
         attack(0, MemoryError())

@@ -44,10 +44,16 @@ def test_the_loader_of_no_frames_is_empty():
 
 
 class Result(SimpleNamespace):
-    """Stands for a group of one result."""
+    """Stands for a group of results."""
 
     def to(self, device):
         return self
+
+    def take(self, rows):
+        return self
+
+    def __len__(self):
+        return len(self.rows)
 
 
 def test_the_attack_goes_on_while_results_are_written_and_waits_when_they_pile_up(monkeypatch):
@@ -86,6 +92,46 @@ def test_an_error_of_the_writer_stops_the_attack(monkeypatch):
             handed += 1
             time.sleep(0.001)
     assert handed < 10_000
+
+
+class Shards:
+    """A run directory that notes which samples each shard holds."""
+
+    def __init__(self):
+        self.written = []
+
+    def shard(self, name, number, table):
+        self.written.append((name, number, table["index"].tolist()))
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "expected"),
+    [
+        ("SHARD_ROWS", 4, [[0, 1, 2, 3], [4, 5]]),
+        ("SHARD_BYTES", 250, [[0, 1, 2, 3], [4, 5]]),
+        ("SHARD_SECONDS", 0.0, [[0, 1], [2, 3], [4, 5]]),
+        ("SHARD_ROWS", 100, [[0, 1, 2, 3, 4, 5]]),
+    ],
+)
+def test_shards_end_by_rows_bytes_or_time(monkeypatch, limit, value, expected):
+    """Groups of two samples, whose pictures and numbers take 100 + 8 bytes each."""
+    monkeypatch.setattr(writing, limit, value)
+    monkeypatch.setattr(writing, "sample_columns", lambda result, store: {"index": np.array(result.rows)})
+    monkeypatch.setattr(
+        writing,
+        "picture_columns",
+        lambda result: {"index": np.array(result.rows), "adversarial": np.zeros((2, 100), dtype=np.uint8)},
+    )
+    run = Shards()
+    with ShardWriter(run, None, pictured=range(6), numbers=iter((0, 3, 4))) as writer:
+        for start in (0, 2, 4):
+            writer(Result(rows=[start, start + 1]))
+    numbers = (0, 3, 4)[: len(expected)]
+    assert run.written == [
+        (name, number, rows)
+        for number, rows in zip(numbers, expected, strict=True)
+        for name in ("adversarial", "samples.parquet")
+    ]
 
 
 def test_speed_counts_from_the_first_report():
