@@ -12,7 +12,8 @@ def bench_attack(
     source: Annotated[Path | None, typer.Argument(help="Packed set (default: the evaluation set).")] = None,
     target: Annotated[str, Flag(help="Network that is attacked.")] = "zoo:nsd",
     name: Annotated[
-        list[str] | None, Flag(help="Who takes part: plain, eager, fused, compiled, auto.  [default: all]")
+        list[str] | None,
+        Flag(help="Who takes part: plain, eager, fused, compiled, auto, auto-polyak.  [default: all]"),
     ] = None,
     samples: Annotated[int, Flag(min=1, help="Held-out frames.")] = 256,
     batch: Annotated[int, Flag(min=1, help="Samples that the engine attacks at once.")] = 256,
@@ -25,6 +26,12 @@ def bench_attack(
     threads: Annotated[int | None, Flag(min=1, help="Processor cores to use.  [default: torch's]")] = None,
     seed: Annotated[int, Flag(help="Picks the samples.")] = 0,
     device: Annotated[str, Flag(help="auto, cpu or cuda.")] = "auto",
+    sweep: Annotated[
+        bool, Flag("--sweep", help="plain, auto and auto-polyak at several step sizes: speed against change.")
+    ] = False,
+    plot: Annotated[
+        Path | None, Flag(help="With --sweep: write the front of samples/s against PSNR.")
+    ] = None,
     as_json: Annotated[bool, Flag("--json", help="Print JSON only.")] = False,
 ) -> None:
     """Time whole attacks: samples/s to the same outcome, judged by the same fp32 target.
@@ -36,7 +43,7 @@ def bench_attack(
 
     import torch
 
-    from dpa.bench.attack_report import measure_attack
+    from dpa.bench.attack_report import measure_attack, measure_sweep
     from dpa.bench.attack_task import load_task
     from dpa.engine.attack.config import AttackConfig
 
@@ -63,7 +70,10 @@ def bench_attack(
     options += [f"--max-steps {max_steps}", f"--min-error {min_error:g}", f"--rounds {rounds}"]
     options += [f"--threads {torch.get_num_threads()}", f"--seed {seed}", f"--device {device}"]
     command = " ".join(["dpa-engine bench attack", *options])
-    document = measure_attack(task, config, name, plain_batch, rounds, command, _say)
+    if sweep:
+        document = measure_sweep(task, config, name, plain_batch, rounds, f"{command} --sweep", plot, _say)
+    else:
+        document = measure_attack(task, config, name, plain_batch, rounds, command, _say)
     if as_json:
         typer.echo(json.dumps(document))
     else:
@@ -90,10 +100,21 @@ def _print(document: dict[str, Any]) -> None:
             f"{100 * line['success_rate']:.1f} %",
             figure_text(line["mpjpe_final_mm"]),
             figure_text(line["psnr_db"], 2),
+            figure_text(line["cpu_ms_per_iteration"], 2),
         ]
         for line in document["rows"]
     ]
-    columns = ["", "samples/s", f"/{first}", "iter/s", "iter", "> threshold", "final mm", "PSNR dB"]
+    columns = [
+        "",
+        "samples/s",
+        f"/{first}",
+        "iter/s",
+        "iter",
+        "> threshold",
+        "final mm",
+        "PSNR dB",
+        "cpu ms/iter",
+    ]
     print_table(f"Attack on {document['device']}", columns, table)
     for line in document["rows"]:
         if line["note"] or line["setup_s"] > 1:

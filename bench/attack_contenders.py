@@ -15,6 +15,7 @@ from dpa.models.errors import InputError
 
 PLAIN = "plain"
 BACKENDS = ("eager", "fused", "compiled", "auto")
+ADAPTIVE = "auto-polyak"
 WARM_SAMPLES, WARM_STEPS = 4, 2
 
 
@@ -29,11 +30,18 @@ def make_contenders(
     UnknownContender."""
     makers: dict[str, Callable[[], Contender]] = {PLAIN: partial(plain, task, config, plain_batch)}
     makers |= {name: partial(engine, name, task, config) for name in BACKENDS}
+    makers[ADAPTIVE] = partial(engine, "auto", task, adaptive(config), ADAPTIVE)
     for name in names:
         if name not in makers:
             known = ", ".join(makers)
             raise UnknownContender(f"contender {name!r}", f"one of {known}", "name one of these")
     return [makers[name]() for name in names]
+
+
+def adaptive(config: AttackConfig) -> AttackConfig:
+    """The same with the optimiser whose step adapts to the sample, at its own default step size."""
+    kept = config.model_dump(exclude={"optimiser", "step_size"})
+    return AttackConfig.model_validate(kept | {"optimiser": "polyak"})
 
 
 def plain(task: Task, config: AttackConfig, batch: int, name: str = PLAIN) -> Contender:
@@ -43,11 +51,13 @@ def plain(task: Task, config: AttackConfig, batch: int, name: str = PLAIN) -> Co
     return Contender(name, [partial(_plain_piece, group, config) for group in groups])
 
 
-def engine(backend: str, task: Task, config: AttackConfig, name: str = "") -> Contender:
-    """The engine with a step back-end, all samples in one stream."""
+def engine(
+    backend: str, task: Task, config: AttackConfig, name: str = "", step: StepBackend | None = None
+) -> Contender:
+    """The engine with a step back-end (or with `step`, which is ready), all samples in one stream."""
     config = config.model_copy(update={"backend": backend})
     begin = time.perf_counter()
-    step = make_backend(task.generator, task.target, task.plates, config)
+    step = step or make_backend(task.generator, task.target, task.plates, config)
     short = config.model_copy(update={"max_steps": WARM_STEPS})
     _engine_piece(task.part(0, WARM_SAMPLES), short, step)
     setup = time.perf_counter() - begin

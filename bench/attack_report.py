@@ -1,11 +1,13 @@
 """From contenders to the document that `bench attack` prints."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
 
-from dpa.bench.attack_contenders import BACKENDS, PLAIN, make_contenders
+from dpa.bench.attack_contenders import ADAPTIVE, BACKENDS, PLAIN, make_contenders
 from dpa.bench.attack_rows import Task, ratios, row, run_in_turns
+from dpa.bench.attack_sweep import plot_sweep, sweep_attack
 from dpa.bench.matmul import matmul_gflops
 from dpa.bench.step_flops import step_gflop
 from dpa.bench.step_scene import first_scene
@@ -23,14 +25,14 @@ def measure_attack(
     command: str,
     progress: Callable[[str], None],
 ) -> dict[str, object]:
-    """rows, ratios of samples/s, ratios of sample-iterations/s, device, GFLOP/s of a matrix product (the
-    fastest precision, and each) and of the fastest step. command: what repeats it; a row's own adds its
-    name. Raises InputError for a name that nobody bears."""
+    """rows; ratios of samples/s, of sample-iterations/s and of samples per processor second (which other
+    processes disturb least); device; GFLOP/s of a matrix product (the fastest precision, and each) and of
+    the fastest step. command: what repeats it; a row's own adds its name. Raises UnknownContender."""
     device = task.frames.device
     synchronise: Callable[[], object] = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     matmul = matmul_gflops(device, synchronise=synchronise)
     gflop = _gflop(task, config)
-    contenders = make_contenders(names or (PLAIN, *BACKENDS), task, config, plain_batch)
+    contenders = make_contenders(names or (PLAIN, *BACKENDS, ADAPTIVE), task, config, plain_batch)
     run_in_turns(contenders, rounds, synchronise, progress)
     rows = []
     for one in contenders:
@@ -41,6 +43,7 @@ def measure_attack(
         "rows": rows,
         "ratios": ratios(rows, "samples_per_s"),
         "ratios_sample_iterations": ratios(rows, "sample_iterations_per_s"),
+        "ratios_cpu_time": ratios(rows, "samples_per_cpu_s"),
         "device": _in_words(device),
         "matmul_gflops": max(matmul.values()),
         "matmul_gflops_by_dtype": matmul,
@@ -48,6 +51,45 @@ def measure_attack(
         "gflop_per_sample_iteration": gflop,
         "samples": len(task),
         "config": config.model_dump(mode="json"),
+        "versions": versions(),
+        "command": command + "".join(f" --name {name}" for name in names or ()),
+    }
+
+
+def measure_sweep(
+    task: Task,
+    config: AttackConfig,
+    names: Sequence[str] | None,
+    plain_batch: int,
+    rounds: int,
+    command: str,
+    plot: Path | None,
+    progress: Callable[[str], None],
+) -> dict[str, object]:
+    """The document of `--sweep`: as that of `measure_attack`, a row a series and step size."""
+    device = task.frames.device
+    synchronise: Callable[[], object] = torch.cuda.synchronize if device.type == "cuda" else lambda: None
+    matmul = matmul_gflops(device, synchronise=synchronise)
+    gflop = _gflop(task, config)
+    rows = [
+        line
+        | {
+            "achieved_gflops": line["sample_iterations_per_s"] * gflop,
+            "command": f"{command} --name {line['series']}",
+        }
+        for line in sweep_attack(task, config, names, plain_batch, rounds, synchronise, progress)
+    ]
+    if plot is not None:
+        plot_sweep(rows, plot)
+    return {
+        "rows": rows,
+        "ratios": ratios(rows, "samples_per_s"),
+        "device": _in_words(device),
+        "matmul_gflops": max(matmul.values()),
+        "matmul_gflops_by_dtype": matmul,
+        "achieved_gflops": max(line["achieved_gflops"] for line in rows),
+        "samples": len(task),
+        "config": config.model_dump(mode="json", exclude={"optimiser", "step_size"}),
         "versions": versions(),
         "command": command + "".join(f" --name {name}" for name in names or ()),
     }

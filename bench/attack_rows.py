@@ -1,6 +1,7 @@
 """The measurement behind `bench attack`: plain, our back-ends and peers attack the same samples, in turns."""
 
 import statistics
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,6 +59,7 @@ class Contender:
     setup_s: float = 0.0
     note: str = ""
     rounds: list[float] = field(default_factory=list)
+    cpu_rounds: list[float] = field(default_factory=list)
     pictures: list[Pictures] = field(default_factory=list)
 
 
@@ -68,14 +70,15 @@ def run_in_turns(
     progress: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Runs every contender's pieces `rounds` times, merged so that all are equally far at any moment: a
-    change of the machine's speed meets everyone. Fills in `rounds` (seconds each) and `pictures`."""
+    change of the machine's speed meets everyone. Fills in `rounds` (seconds each), `cpu_rounds` (of this
+    process's threads together) and `pictures`."""
     order = sorted(
         ((place + 0.5) / len(one.pieces), index, place)
         for index, one in enumerate(contenders)
         for place in range(len(one.pieces))
     )
     for _ in range(rounds):
-        seconds = [0.0] * len(contenders)
+        seconds, cpu = [0.0] * len(contenders), [0.0] * len(contenders)
         made: list[list[Pictures]] = [[] for _ in contenders]
         for _, index, place in order:
             one = contenders[index]
@@ -85,10 +88,13 @@ def run_in_turns(
             def work(piece: Callable[[], Pictures] = piece, into: list[Pictures] = made[index]) -> None:
                 into.append(piece())
 
+            begin = time.process_time()
             timing = measure(work, duration_s=0, warm_up_s=None, least=1, synchronise=synchronise)
             seconds[index] += timing.mean_s
-        for one, spent, parts in zip(contenders, seconds, made, strict=True):
+            cpu[index] += time.process_time() - begin
+        for one, spent, busy, parts in zip(contenders, seconds, cpu, made, strict=True):
             one.rounds.append(spent)
+            one.cpu_rounds.append(busy)
             one.pictures = parts
 
 
@@ -101,7 +107,7 @@ def row(one: Contender, task: Task, min_error_mm: float) -> Row:
         compare_pictures(*(frame.permute(1, 2, 0).cpu().numpy() for frame in pair))
         for pair in zip(before, after, strict=True)
     ]
-    seconds = statistics.median(one.rounds)
+    seconds, cpu = statistics.median(one.rounds), statistics.median(one.cpu_rounds)
     computed = sum(part.computed for part in one.pictures)
     return {
         "name": one.name,
@@ -112,6 +118,8 @@ def row(one: Contender, task: Task, min_error_mm: float) -> Row:
         "psnr_db": finite_mean(torch.tensor([p.psnr_db for p in pictures]).numpy()),
         "ssim": finite_mean(torch.tensor([p.ssim for p in pictures]).numpy()),
         "iterations": computed / len(task),
+        "samples_per_cpu_s": len(task) / cpu,
+        "cpu_ms_per_iteration": 1e3 * cpu / computed,
         "setup_s": one.setup_s,
         "note": one.note,
     }

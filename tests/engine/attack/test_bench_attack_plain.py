@@ -75,7 +75,7 @@ def test_pieces_take_turns_in_proportion():
     contenders = [Contender("many", [piece("m")] * 4), Contender("one", [piece("o")])]
     run_in_turns(contenders, rounds=2)
     assert said == ["m", "m", "o", "m", "m"] * 2
-    assert [len(one.rounds) for one in contenders] == [2, 2]
+    assert [len(one.rounds) for one in contenders] == [len(one.cpu_rounds) for one in contenders] == [2, 2]
     assert len(contenders[0].pictures) == 4, "those of the last round"
 
 
@@ -86,9 +86,10 @@ def test_a_row_is_judged_on_its_pictures(linear_network, grey_frames):
     after = before.clone()
     after[0] += 40
     after[1] += 50
-    one = Contender("x", [], rounds=[3.0, 1.0, 2.0], pictures=[Pictures(before, after, 8)])
+    one = Contender("x", [], rounds=[3.0, 1.0, 2.0], cpu_rounds=[4.0], pictures=[Pictures(before, after, 8)])
     line = row(one, task, min_error_mm=45)
     assert (line["samples_per_s"], line["sample_iterations_per_s"]) == (1.0, 4.0)
+    assert (line["samples_per_cpu_s"], line["cpu_ms_per_iteration"]) == (0.5, 500.0)
     assert line["success_rate"] == 0.5 and line["mpjpe_final_mm"] == pytest.approx(45, abs=1e-6)
     expected = 10 * torch.tensor([255**2 / 1600, 255**2 / 2500]).log10().mean()
     assert line["psnr_db"] == pytest.approx(float(expected), abs=1e-5)
