@@ -55,7 +55,7 @@ def bench_sessions(
     torch.set_num_threads(threads)
     batches = batch or [1, 32]
     tail = [*(f"--batch {size}" for size in batches), f"--threads {threads}", f"--seconds {seconds:g}"]
-    tail += [f"--device {device}"] + ([f"--data {data}"] if data else [])
+    tail += [f"--frames {frames}", f"--device {device}"] + ([f"--data {data}"] if data else [])
     rows: list[dict[str, Any]] = []
     rejected: list[dict[str, Any]] = []
     for network in networks:
