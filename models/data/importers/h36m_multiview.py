@@ -16,7 +16,7 @@ from dpa.models.data.contract import Camera
 
 from .catalogue import Catalogue, PictureFiles, View
 from .errors import BrokenAnnotations, NotThisLayout
-from .hdf5 import array, opened, shaped
+from .hdf5 import array, has, opened, shaped
 from .joints import in_millimetres
 from .names import FPS
 from .pictures import picture_size
@@ -90,7 +90,7 @@ def _labels(path: Path) -> dict[str, NDArray[Any]]:
             pose = shaped(pose, (count, 51), path, "3D").reshape(count, 17, 3)
         labels["poses"] = in_millimetres(shaped(pose, (count, 17, 3), path, "3D"))
         for name in INTRINSICS:
-            if name in file:
+            if has(file, path, name):
                 labels["intrinsics"] = shaped(array(file, path, name), (count, 3, 3), path, name)
                 break
     return labels
@@ -99,7 +99,7 @@ def _labels(path: Path) -> dict[str, NDArray[Any]]:
 def _rotations(file: Any, path: Path, count: int) -> NDArray[np.float64]:
     for names, inverse in ((WORLD_TO_CAMERA, False), (CAMERA_TO_WORLD, True)):
         for name in names:
-            if name in file:
+            if has(file, path, name):
                 found = shaped(array(file, path, name), (count, 3, 3), path, name).astype(np.float64)
                 return found.transpose(0, 2, 1) if inverse else found
     raise BrokenAnnotations(path, "no rotation of the cameras", "extrinsic_rot or R_cam_2_world")

@@ -5,8 +5,10 @@ Joints are 28 (train) or 17 (test) in mm in the camera's axes. The test cameras'
 2D and 3D joints; their place in the world is not given, and each is the only one of its clip.
 """
 
+import multiprocessing
 import re
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +68,7 @@ def _name(folder: Path) -> str:
 def _training(folder: Path) -> Found:
     """One sequence of the training set: every video that there is."""
     subject, clip = folder.parent.name, folder.name
-    poses, pixels = (
-        _cells(folder / "annot.mat", name, axes) for name, axes in (("annot3", 3), ("annot2", 2))
-    )
+    poses, pixels = _annotations(folder / "annot.mat")
     lenses = _calibration(folder / "camera.calibration", f"{subject}.{clip}")
     views: list[View] = []
     skipped: list[tuple[str, str]] = []
@@ -106,20 +106,39 @@ def _training(folder: Path) -> Found:
     return views, {lens.name: lens for lens in lenses.values() if lens.name in used}, skipped
 
 
-def _cells(path: Path, name: str, axes: int) -> Mapping[int, NDArray[np.float64]]:
-    """annot2 or annot3 by camera: [n, 28, axes], from MATLAB's cell array."""
+def _annotations(path: Path) -> tuple[Mapping[int, NDArray[np.float64]], Mapping[int, NDArray[np.float64]]]:
+    """annot3 and annot2 by camera: [n, 28, 3] mm and [n, 28, 2] pixels.
+
+    Read in a process of its own: SciPy's reader can crash on damaged bytes, and would take the import along.
+    """
+    try:
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            cells = pool.submit(_cells, path, ("annot3", "annot2")).result()
+        found = [
+            {number: cell.reshape(-1, 28, axes) for number, cell in cells[f"annot{axes}"].items()}
+            for axes in (3, 2)
+        ]
+    except Exception as error:  # SciPy raises anything for bad bytes
+        expected = "annot3 and annot2: a cell a camera of [n, 84] and [n, 56]"
+        raise BrokenAnnotations(path, reason(error), expected) from error
+    if not all(np.isfinite(cell).all() for cells in found for cell in cells.values()):
+        raise BrokenAnnotations(path, "joints that are no finite numbers", "finite ones")
+    return found[0], found[1]
+
+
+def _cells(path: Path, names: tuple[str, ...]) -> dict[str, dict[int, NDArray[np.float64]]]:
+    """MATLAB cell arrays: for each name, what is in the cells that are not empty, by number."""
     from scipy.io import loadmat
 
-    try:
-        cells = loadmat(path, variable_names=[name])[name]
-        found = {
-            number: np.asarray(cell, np.float64).reshape(-1, 28, axes)
-            for number, cell in enumerate(cells.reshape(-1))
+    loaded = loadmat(path, variable_names=names)
+    return {
+        name: {
+            number: np.asarray(cell, np.float64)
+            for number, cell in enumerate(loaded[name].reshape(-1))
             if np.size(cell)
         }
-    except Exception as error:  # SciPy raises anything for bad bytes
-        raise BrokenAnnotations(path, reason(error), f"{name}: cells of [n, {28 * axes}]") from error
-    return found
+        for name in names
+    }
 
 
 def _calibration(path: Path, prefix: str) -> dict[int, Camera]:

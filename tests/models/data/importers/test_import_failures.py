@@ -1,17 +1,19 @@
 """What an import does when a package, the disk or a picture lets it down."""
 
 import errno
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from PIL import Image
 
 from dpa.models.atomic import DiskFull
 from dpa.models.data.contract import Camera
-from dpa.models.data.importers import shard
+from dpa.models.data.importers import mpi_inf_3dhp, shard
 from dpa.models.data.importers.calibration import read_calibration
 from dpa.models.data.importers.catalogue import Catalogue, PictureFiles, View
 from dpa.models.data.importers.errors import BrokenAnnotations, NeedsPackage, NothingToImport
@@ -108,3 +110,60 @@ def test_calibration_files_that_are_none_are_named(tmp_path: Path) -> None:
         (tmp_path / "some.json").write_text(text)
         with pytest.raises(BrokenAnnotations, match=r"some\.json"):
             read_calibration(tmp_path / "some.json")
+
+
+def write_labels(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        for name in ("subj", "seq", "cam"):
+            file[name] = np.zeros(4)
+        file["frame"] = np.arange(4)
+        file["3D"] = np.random.default_rng(0).normal(size=(4, 17, 3))
+        file["extrinsic_rot"] = np.tile(np.eye(3), (4, 1, 1))
+
+
+def test_damaged_hdf5_is_an_error_with_a_name_or_data(tmp_path: Path) -> None:
+    """Random bytes changed, or the end cut off: nothing else comes out, whatever HDF5 makes of it."""
+    path = tmp_path / "labels.h5"
+    write_labels(path)
+    whole, rng, named = path.read_bytes(), np.random.default_rng(0), 0
+    for attempt in range(80):
+        damaged = bytearray(whole)
+        if attempt % 4 == 0:
+            del damaged[rng.integers(len(whole)) :]
+        for _ in range(rng.integers(1, 30)):
+            damaged[rng.integers(len(damaged))] = rng.integers(256)
+        path.write_bytes(damaged)
+        try:
+            read_h36m_multiview(tmp_path)
+        except BrokenAnnotations as error:
+            named += 1
+            assert "labels.h5" in str(error)
+    assert named > 20
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.full((4, 17, 3), np.nan), "no finite number"),
+        (np.full((4, 17, 3), b"x"), "of type"),
+        (np.full((4, 3), 1.0), "shape"),
+    ],
+)
+def test_annotations_that_are_no_poses_are_named(tmp_path: Path, values: Any, message: str) -> None:
+    write_labels(tmp_path / "labels.h5")
+    with h5py.File(tmp_path / "labels.h5", "r+") as file:
+        del file["3D"]
+        file["3D"] = values
+    with pytest.raises(BrokenAnnotations, match=message):
+        read_h36m_multiview(tmp_path)
+
+
+def test_a_reader_that_crashes_takes_nothing_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SciPy's MATLAB reader has crashed on damaged bytes; here its process is replaced by one that fails."""
+    annotations = tmp_path / "S1" / "Seq1" / "annot.mat"
+    annotations.parent.mkdir(parents=True)
+    annotations.write_text("#!/bin/sh\nexit 1\n")
+    annotations.chmod(0o755)
+    monkeypatch.setattr(mpi_inf_3dhp, "_cells", os.execv)
+    ((name, why),) = mpi_inf_3dhp.read_mpi_inf_3dhp(tmp_path).skipped
+    assert name == "S1 Seq1" and "BrokenProcessPool" in why
