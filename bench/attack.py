@@ -13,7 +13,7 @@ def bench_attack(
     target: Annotated[str, Flag(help="Network that is attacked.")] = "zoo:nsd",
     name: Annotated[
         list[str] | None,
-        Flag(help="Who takes part: plain, eager, fused, compiled, auto, auto-polyak.  [default: all]"),
+        Flag(help="plain, eager, fused, compiled, auto, auto-polyak [default: these]; foolbox, art."),
     ] = None,
     samples: Annotated[int, Flag(min=1, help="Held-out frames.")] = 256,
     batch: Annotated[int, Flag(min=1, help="Samples that the engine attacks at once.")] = 256,
@@ -22,6 +22,7 @@ def bench_attack(
     optimiser: Annotated[str, Flag(help="adam, sgd or sign.")] = "adam",
     max_steps: Annotated[int, Flag(min=0, help="Updates of a sample at most.")] = 200,
     min_error: Annotated[float, Flag(help="Success is an MPJPE above this, mm.")] = 175.0,
+    peer_steps: Annotated[int, Flag(min=1, help="Steps of foolbox and art, which never stop early.")] = 40,
     rounds: Annotated[int, Flag(min=1, help="Repeats; the median counts.")] = 1,
     threads: Annotated[int | None, Flag(min=1, help="Processor cores to use.  [default: torch's]")] = None,
     seed: Annotated[int, Flag(help="Picks the samples.")] = 0,
@@ -68,12 +69,13 @@ def bench_attack(
         f"--step-size {config.step_size:g}",
     ]
     options += [f"--max-steps {max_steps}", f"--min-error {min_error:g}", f"--rounds {rounds}"]
+    options += [f"--peer-steps {peer_steps}"] if {"foolbox", "art"} & set(name or ()) else []
     options += [f"--threads {torch.get_num_threads()}", f"--seed {seed}", f"--device {device}"]
     command = " ".join(["dpa-engine bench attack", *options])
     if sweep:
         document = measure_sweep(task, config, name, plain_batch, rounds, f"{command} --sweep", plot, _say)
     else:
-        document = measure_attack(task, config, name, plain_batch, rounds, command, _say)
+        document = measure_attack(task, config, name, plain_batch, rounds, command, _say, peer_steps)
     if as_json:
         typer.echo(json.dumps(document))
     else:

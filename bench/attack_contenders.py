@@ -6,6 +6,7 @@ from functools import partial
 
 from dpa.bench.attack_plain import plain_attack
 from dpa.bench.attack_rows import Contender, Pictures, Task
+from dpa.bench.peers import PEERS, peer_attack
 from dpa.engine.attack.algorithm import appearance_attack
 from dpa.engine.attack.backends.auto import AutoStep
 from dpa.engine.attack.backends.protocol import StepBackend
@@ -24,13 +25,14 @@ class UnknownContender(InputError):
 
 
 def make_contenders(
-    names: Sequence[str], task: Task, config: AttackConfig, plain_batch: int
+    names: Sequence[str], task: Task, config: AttackConfig, plain_batch: int, peer_steps: int = 40
 ) -> list[Contender]:
     """The named ones, ready to run: back-ends made, everything called once on a few samples. Raises
-    UnknownContender."""
+    UnknownContender, and MissingPackage for a peer that is not installed."""
     makers: dict[str, Callable[[], Contender]] = {PLAIN: partial(plain, task, config, plain_batch)}
     makers |= {name: partial(engine, name, task, config) for name in BACKENDS}
     makers[ADAPTIVE] = partial(engine, "auto", task, adaptive(config), ADAPTIVE)
+    makers |= {name: partial(peer, name, task, config, plain_batch, peer_steps) for name in PEERS}
     for name in names:
         if name not in makers:
             known = ", ".join(makers)
@@ -63,6 +65,14 @@ def engine(
     setup = time.perf_counter() - begin
     note = str(step) if isinstance(step, AutoStep) else ""
     return Contender(name or backend, [partial(_engine_piece, task, config, step)], setup, note)
+
+
+def peer(name: str, task: Task, config: AttackConfig, batch: int, steps: int) -> Contender:
+    """Another library's loop, batch after batch, a fixed number of steps."""
+    groups = [task.part(start, start + batch) for start in range(0, len(task), batch)]
+    peer_attack(PEERS[name], task.part(0, WARM_SAMPLES), config, WARM_STEPS)
+    pieces = [partial(peer_attack, PEERS[name], group, config, steps) for group in groups]
+    return Contender(name, pieces, note=f"{steps} steps for every sample: its loop does not stop at success")
 
 
 def _plain_piece(task: Task, config: AttackConfig) -> Pictures:

@@ -24,6 +24,7 @@ def measure_attack(
     rounds: int,
     command: str,
     progress: Callable[[str], None],
+    peer_steps: int = 40,
 ) -> dict[str, object]:
     """rows; ratios of samples/s, of sample-iterations/s and of samples per processor second (which other
     processes disturb least); device; GFLOP/s of a matrix product (the fastest precision, and each) and of
@@ -32,7 +33,7 @@ def measure_attack(
     synchronise: Callable[[], object] = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     matmul = matmul_gflops(device, synchronise=synchronise)
     gflop = _gflop(task, config)
-    contenders = make_contenders(names or (PLAIN, *BACKENDS, ADAPTIVE), task, config, plain_batch)
+    contenders = make_contenders(names or (PLAIN, *BACKENDS, ADAPTIVE), task, config, plain_batch, peer_steps)
     run_in_turns(contenders, rounds, synchronise, progress)
     rows = []
     for one in contenders:
