@@ -10,12 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpa.engine.analysis.config import ANALYSES
+from dpa.engine.attack.stored import read_samples
 from dpa.engine.report.attack_runs import AttackRun, Role, read_run
 from dpa.engine.runs.directory import RESULTS, RunDirectory
 from dpa.engine.runs.errors import NotARun
-
-SAMPLES = "samples.parquet"
-"""The table of an attack run, one row a sample."""
 
 NOTE = "reproduction.json"
 """What `dpa-engine reproduce` says of itself in its folder."""
@@ -118,7 +116,7 @@ def _network(
         predictions=predictions if isinstance(predictions, dict) else {},
         arrays=arrays,
         attack=attack,
-        samples=RunDirectory.open(attack.path).read_shards(SAMPLES),
+        samples=read_samples(RunDirectory.open(attack.path)),
         snapshots=load_arrays(RunDirectory.open(folder / "snapshots").path / "snapshots.npz"),
         commands={
             path.removeprefix(prefix): one for path, one in commands.items() if path.startswith(prefix)

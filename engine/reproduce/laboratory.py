@@ -13,10 +13,10 @@ from dpa.engine.analysis.suite import analyse
 from dpa.engine.attack.config import AttackRunConfig
 from dpa.engine.attack.preparation import InitialPose
 from dpa.engine.attack.run import Networks, run_attack
+from dpa.engine.attack.stored import read_samples
 from dpa.engine.devices import pick_device
 from dpa.engine.evaluation_set import choose_samples
 from dpa.engine.report.attack_report import shown_rows, write_attack_report
-from dpa.engine.report.findings import SAMPLES
 from dpa.engine.reproduce.config import ReproduceConfig
 from dpa.engine.reproduce.members import Member
 from dpa.engine.reproduce.snapshots import snapshots
@@ -81,7 +81,7 @@ class Laboratory:
 
     def watch(self, member: Member, attack: str, run: RunDirectory, report: Report) -> None:
         """The attack of a few samples, frame by frame. attack: the folder of the network's own attack."""
-        samples = RunDirectory.open(self.base / attack).read_shards(SAMPLES)
+        samples = read_samples(RunDirectory.open(self.base / attack))
         rows = spread_out(shown_rows(samples), self.config.shown)
         chosen = {name: column[rows] for name, column in samples.items()}
         network = self.network(member)

@@ -68,7 +68,12 @@ def write_run(tmp_path: Path) -> Callable[..., Path]:
         }  # fmt: skip
         path = tmp_path / f"run-{target}-{generator}"
         with RunDirectory.create(path, "attack", {"source": None}) as run:
-            boxes = {"box_ssim": [0.8, 0.9], "box_psnr_db": [20.0, np.inf], "box_mse": [0.02, 0.04]}
+            boxes = {
+                "index": [0, 1],
+                "box_ssim": [0.8, 0.9],
+                "box_psnr_db": [20.0, np.inf],
+                "box_mse": [0.02, 0.04],
+            }
             run.shard("samples.parquet", 0, {name: np.array(values) for name, values in boxes.items()})
             run.write_json("results.json", results)
         return path
