@@ -156,7 +156,7 @@ def _openvino() -> list[Finding]:
 def _tensorrt() -> Finding:
     module = next((name for name in ("tensorrt", "tensorrt_rtx") if find_spec(name) is not None), None)
     if module is None:
-        return Finding("TensorRT builder", "absent", 'pip install ".[trt]"')
+        return Finding("TensorRT builder", "absent", 'pip install ".[trt]", or ".[trt-rtx]" without a GPU')
 
     def attempt() -> str:
         from importlib import import_module

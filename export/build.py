@@ -8,6 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from dpa.engine.sessions.manifest import EngineEntry
+from dpa.engine.sessions.tensorrt_api import this_place
 from dpa.export.engine_writer import replacing_folder, write_manifest
 from dpa.export.one_engine import ALL_GRAPHS, Job, check_graphs, make_engine
 from dpa.export.parity import LIMITS_MM, ParityError
@@ -61,6 +62,8 @@ def build_engines(
     raises leaves `out` as it was.
     """
     check_graphs(graphs)
+    if any(variant.backend == "tensorrt" for variant in variants):
+        this_place()  # a missing builder is better named before minutes of exporting
     shipped: list[EngineEntry] = []
     rejected: list[EngineEntry] = []
     with replacing_folder(out) as work:

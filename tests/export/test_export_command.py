@@ -88,6 +88,16 @@ def test_bad_names_are_exit_code_2(run_and_data, tmp_path: Path, options: list[s
     assert result.exit_code == 2 and not (tmp_path / "e").exists()
 
 
+def test_without_tensorrt_nothing_is_begun(run_and_data, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("dpa.engine.sessions.tensorrt_api.find_spec", lambda _: None)
+    monkeypatch.setattr("dpa.export.build.make_engine", lambda *_: pytest.fail("exported first"))
+    run, data = run_and_data
+    options = ["--backend", "tensorrt", "--data", str(data), "--out", str(tmp_path / "e")]
+    result = CliRunner().invoke(cli.app, ["export", str(run), *options])
+    assert result.exit_code == 2 and "dpa-engine[trt]" in result.stderr
+    assert not (tmp_path / "e").exists()
+
+
 def test_parity_and_calibration_come_from_different_clips(run_and_data) -> None:
     parity, calibration = held_out_frames(run_and_data[1], 10, seed=1)
     clips = [set((255 * part[:, 0, 0, 0]).round().int().tolist()) for part in (parity, calibration)]
