@@ -7,7 +7,10 @@ from pathlib import Path
 
 from dpa.engine.report.attack_runs import Role, role
 from dpa.models.errors import InputError
-from dpa.models.training.checkpoint import WEIGHTS, NotANetwork, network_folder, read_config
+from dpa.models.frameworks.foreign import ForeignNetwork
+from dpa.models.frameworks.loading import is_foreign
+from dpa.models.frameworks.program import require_generator
+from dpa.models.training.checkpoint import WEIGHTS, NotANetwork, load_network, network_folder, read_config
 from dpa.models.zoo.recipe import recipe_names
 
 TITLES = {"nsd": "NSD", "drnet": "DRNet", "cssl": "CSSL", "cssl-da": "CSSL (DA)"}
@@ -58,8 +61,8 @@ class Missing:
 
 
 def find_members(names: Sequence[str]) -> tuple[list[Member], list[Missing]]:
-    """names: of the zoo, or NAME=PATH. Raises BadMember, NothingToReproduce, and NotANetwork or
-    BrokenCheckpoint for a PATH without a network."""
+    """names: of the zoo, NAME=PATH or NAME=my_module:load. Raises BadMember, NothingToReproduce, NotANetwork
+    or BrokenCheckpoint for a PATH without a network, and what `load_network` raises."""
     members: list[Member] = []
     missing: list[Missing] = []
     seen: set[str] = set()
@@ -85,11 +88,21 @@ def find_members(names: Sequence[str]) -> tuple[list[Member], list[Missing]]:
 
 
 def _member(name: str, spec: str) -> Member:
+    if is_foreign(spec):
+        return _foreign_member(name, spec)
     folder = network_folder(spec)
     read_config(folder)
     weights = hashlib.sha256((folder / WEIGHTS).read_bytes() + (folder / "config.yaml").read_bytes())
     title = TITLES.get(name, name)
     return Member(name, spec, title, role(spec), weights.hexdigest())
+
+
+def _foreign_member(name: str, spec: str) -> Member:
+    """A framework of the user's own. Raises NoGradient for a compiled program, which cannot attack itself."""
+    network = load_network(spec)
+    require_generator(network)
+    weights = network.fingerprint() if isinstance(network, ForeignNetwork) else ""
+    return Member(name, spec, TITLES.get(name, name), role(spec), weights)
 
 
 def store_key(path: Path) -> str:

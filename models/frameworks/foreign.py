@@ -3,7 +3,7 @@
 import hashlib
 import inspect
 from pathlib import Path
-from typing import cast
+from typing import NoReturn, cast
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,17 @@ class NotAFramework(InputError):
             f"{name}: {found}",
             expected,
             f"see dpa.models.frameworks.protocol.Framework, and try `dpa-engine check-framework {name}`",
+        )
+
+
+class NoSuchPart(InputError):
+    """What knows this project's networks from the inside was asked to work on another."""
+
+    def __init__(self, name: str, part: str) -> None:
+        super().__init__(
+            f"{name} has no {part} that could be taken out and changed",
+            "one of this project's own networks, for reduced precision and the fast steps",
+            "use --precision fp32 and --backend eager",
         )
 
 
@@ -73,6 +84,30 @@ class ForeignNetwork(DisentangledNetwork):
             code=_source_hash(type(inner)),
         )
         self.eval()
+
+    def fingerprint(self) -> str:
+        """SHA-256 of its source file and of every parameter and buffer: what results that are kept depend
+        on."""
+        digest = hashlib.sha256(self.config.model_dump_json().encode())
+        for name, value in sorted(self.state_dict().items()):
+            digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    @property
+    def localiser(self) -> NoReturn:  # type: ignore[override]
+        """Raises NoSuchPart, as the two others do: a framework's inside is its own."""
+        raise NoSuchPart(self.framework, "localiser")
+
+    @property
+    def encoder(self) -> NoReturn:  # type: ignore[override]
+        """See `localiser`."""
+        raise NoSuchPart(self.framework, "encoder")
+
+    @property
+    def decoder(self) -> NoReturn:  # type: ignore[override]
+        """See `localiser`."""
+        raise NoSuchPart(self.framework, "decoder")
 
     @property
     def own(self) -> Framework:

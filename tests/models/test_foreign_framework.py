@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from dpa.models.frameworks.base import NoRegressor
-from dpa.models.frameworks.foreign import ForeignNetwork, NotAFramework
+from dpa.models.frameworks.foreign import ForeignNetwork, NoSuchPart, NotAFramework
 from dpa.models.frameworks.loading import NoSuchFramework, is_foreign
 from dpa.models.frameworks.program import (
     NoGradient,
@@ -260,3 +260,20 @@ def test_an_onnx_decoder_is_no_pose_program(tmp_path: Path) -> None:
     write_model(onnx.helper.make_graph([add], "decode", values[:2], values[2:]), tmp_path / "decode.onnx")
     with pytest.raises(NotAPoseProgram, match="its inputs are"):
         open_program(tmp_path / "decode.onnx")
+
+
+def test_its_inside_is_its_own() -> None:
+    network = ForeignNetwork(Echo(), "echo")
+    for part in ("localiser", "encoder", "decoder"):
+        with pytest.raises(NoSuchPart, match=part):
+            getattr(network, part)
+
+
+def test_the_fingerprint_follows_weights_and_code() -> None:
+    class Weighted(Echo):
+        def __init__(self, value: float) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.tensor(value))
+
+    prints = {ForeignNetwork(Weighted(value), "same").fingerprint() for value in (1.0, 1.0, 2.0)}
+    assert len(prints) == 2

@@ -11,9 +11,11 @@ import torch
 from typer.testing import CliRunner
 
 from dpa.engine.cli import app
+from dpa.engine.reproduce.members import find_members
 from dpa.engine.zoo.build import Workshop
 from dpa.models.data.store import PackedStore
 from dpa.models.data.synthetic.config import SynthConfig
+from dpa.models.frameworks.program import NoGradient
 from dpa.models.networks import config as network_config
 from dpa.models.networks.config import DecoderConfig, HeadConv, NetworkConfig, TrunkConfig
 from dpa.models.zoo.recipe import Recipe
@@ -81,6 +83,16 @@ def test_trained_by_commands_and_calibrated(run: Run, tmp_path: Path) -> None:
     again = run("zoo", "calibrate", *known, f"oracle-swap={tmp_path / 'oracle-swap'}", *given)
     assert "Calibration" in again.stdout and "verdict" in again.stdout
     assert json.loads((tmp_path / "calibration/calibration.json").read_text()) == found
+
+
+def test_a_framework_of_ones_own_takes_part(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(Path(__file__).parents[3])
+    (member,), missing = find_members(["mine=examples.own_framework:load"])
+    assert (member.name, member.spec) == ("mine", "examples.own_framework:load") and not missing
+    assert len(member.weights) == 64 and member.role.framework is None
+    torch.jit.trace(torch.nn.Identity(), torch.rand(1, 3, 8, 8)).save(str(tmp_path / "p.pt"))  # type: ignore[no-untyped-call]
+    with pytest.raises(NoGradient):
+        find_members([f"mine={tmp_path / 'p.pt'}"])
 
 
 def test_an_unknown_stage_is_named(tmp_path: Path) -> None:
