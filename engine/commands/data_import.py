@@ -35,14 +35,14 @@ def import_data(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="New folder for the packed store.")],
     size: Annotated[
         int | None,
-        typer.Option("--size", min=16, help="Longer side of the stored frames. [default: as the data]"),
+        typer.Option("--size", min=16, help="Longer side of the stored frames (default: as the data)."),
     ] = None,
     every: Annotated[
         int, typer.Option("--every", min=1, help="Only frames whose number is a multiple of this.")
     ] = 1,
     subjects: Annotated[
         list[str] | None,
-        typer.Option("--subjects", help="Subjects, separated by commas or repeated. [default: all]"),
+        typer.Option("--subjects", help="Subjects, separated by commas or repeated (default: all)."),
     ] = None,
     extrinsics: Annotated[
         Path | None,
@@ -55,7 +55,7 @@ def import_data(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", min=1, help="Processes; the result is the same. [default: all cores]"),
+        typer.Option("--workers", min=1, help="Processes; the result is the same (default: all cores)."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from dpa.models.data.importers.errors import MissingCalibration, NotThisLayout
 from dpa.models.data.importers.h36m_fetch import read_h36m_fetch
+from dpa.models.frameworks.sampling import SynchronisedViews
 
 FRAMES = np.array([1, 6, 11, 16, 21, 64, 65, 200, 1001])
 """1-based and irregular, as h36m-fetch leaves them."""
@@ -173,3 +174,14 @@ def test_the_corrupt_clip_is_left_out(changed: Path) -> None:
 def test_another_folder_is_told(tmp_path: Path) -> None:
     with pytest.raises(NotThisLayout, match=r"annot\.h5"):
         read_h36m_fetch(tmp_path)
+
+
+def test_training_draws_from_it(imported: Any) -> None:
+    """Two cameras at each of two instants of one sequence, as NSD needs them."""
+    store, _ = imported
+    drawn = SynchronisedViews(store, np.arange(len(store)))(8, np.random.default_rng(0)).reshape(2, 2, 2)
+    for group in drawn:
+        assert len(np.unique(store.sequence[group])) == 1
+        assert (store.frame[group[:, 0]] == store.frame[group[:, 1]]).all()
+        assert (store.camera[group[:, 0]] != store.camera[group[:, 1]]).all()
+        assert store.frame[group[0, 0]] != store.frame[group[1, 0]]
