@@ -1,13 +1,13 @@
 """A look at an ONNX file in plain Python, before native code parses it: is it one well-formed
 protobuf message of a model, with every weight inside? Field numbers are those of onnx.proto3."""
 
-from collections.abc import Iterator
-
 from dpa.engine.sessions.manifest_errors import ExternalData, MalformedOnnx
+from dpa.engine.sessions.onnx_fields import fields
+from dpa.engine.sessions.onnx_order import check_order
 
 DEPTH_LIMIT = 64
-VARINT_LIMIT = 10
-MAX_FIELD = (1 << 29) - 1
+GRAPH = 7
+"""Field of a model."""
 
 # Which fields of a message hold messages worth entering: {message: {field: message}}
 CHILDREN: dict[str, dict[int, str]] = {
@@ -28,10 +28,12 @@ def check_onnx(data: bytes, name: str) -> None:
     """Raise MalformedOnnx or ExternalData if the file `name` with these bytes must not be loaded."""
     view = memoryview(data)
     try:
-        has_graph = any(field == 7 for field, _ in _fields(view))
-        if not has_graph:
-            raise ValueError("no graph in it")
+        graphs = [value for field, value in fields(view) if field == GRAPH]
+        if len(graphs) != 1:
+            raise ValueError(f"{len(graphs)} graphs in it")
         external = _holds_external(view, "model", 0)
+        if not external and isinstance(graphs[0], memoryview):
+            check_order(graphs[0])
     except ValueError as error:
         raise MalformedOnnx(
             found=f"{name}: {error}", expected="one ONNX model", remedy="export the network again"
@@ -48,7 +50,7 @@ def _holds_external(view: memoryview, message: str, depth: int) -> bool:
     if depth > DEPTH_LIMIT:
         raise ValueError(f"graphs nested deeper than {DEPTH_LIMIT}")
     children = CHILDREN[message]
-    for field, value in _fields(view):
+    for field, value in fields(view):
         if message == "tensor" and (field == EXTERNAL_DATA or (field == DATA_LOCATION and value != 0)):
             return True
         if field in children:
@@ -57,40 +59,3 @@ def _holds_external(view: memoryview, message: str, depth: int) -> bool:
             if _holds_external(value, children[field], depth + 1):
                 return True
     return False
-
-
-def _fields(view: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """(field number, value) of one message: a number, or the bytes of a string, message or array."""
-    position, end = 0, len(view)
-    while position < end:
-        key, position = _varint(view, position)
-        field, wire = key >> 3, key & 7
-        if not 0 < field <= MAX_FIELD:
-            raise ValueError(f"field number {field}")
-        if wire == 0:
-            number, position = _varint(view, position)
-            yield field, number
-            continue
-        if wire == 2:
-            length, position = _varint(view, position)
-        elif wire in (1, 5):
-            length = 8 if wire == 1 else 4
-        else:
-            raise ValueError(f"wire type {wire}")
-        if length > end - position:
-            raise ValueError("it ends in the middle of a field")
-        yield field, view[position : position + length]
-        position += length
-
-
-def _varint(view: memoryview, position: int) -> tuple[int, int]:
-    """The number that starts at `position`, and where it ends."""
-    value = 0
-    for index in range(VARINT_LIMIT):
-        if position + index >= len(view):
-            raise ValueError("it ends in the middle of a number")
-        byte = view[position + index]
-        value |= (byte & 0x7F) << (7 * index)
-        if byte < 0x80:
-            return value, position + index + 1
-    raise ValueError("a number of more than ten bytes")

@@ -229,6 +229,51 @@ def test_malformed_onnx(folder: Path, data: bytes) -> None:
         EngineFolder(folder).session("pose")
 
 
+def in_order(*nodes: tuple[list[str], list[str]]) -> bytes:
+    """A model of Add nodes over the input x and the weight w, given as (inputs, outputs)."""
+    made = [helper.make_node("Add", *names) for names in nodes]
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [2]) for name in ("x", "y")]
+    weight = onnx.numpy_helper.from_array(np.ones(2, np.float32), "w")
+    return helper.make_model(
+        helper.make_graph(made, "g", values[:1], values[1:], [weight])
+    ).SerializeToString()
+
+
+def test_nodes_in_order_are_fine() -> None:
+    check_onnx(in_order((["x", "w"], ["a"]), (["a", ""], ["y"])), "ordered")
+
+
+@pytest.mark.parametrize(
+    ("nodes", "said"),
+    [
+        ([(["x", "y"], ["y"])], "before anything gives it"),
+        ([(["x", "b"], ["a"]), (["a", "w"], ["b"])], "before anything gives it"),
+        ([(["x", "w"], ["y"]), (["x", "x"], ["y"])], "two nodes give"),
+    ],
+    ids=["reads-itself", "cycle", "twice"],
+)
+def test_nodes_that_cannot_run_one_after_the_other(nodes, said: str) -> None:
+    """OpenVINO's reader never comes back from a cycle."""
+    with pytest.raises(errors.MalformedOnnx, match=said):
+        check_onnx(in_order(*nodes), "unordered")
+
+
+def test_two_graphs_in_one_file() -> None:
+    with pytest.raises(errors.MalformedOnnx, match="2 graphs"):
+        check_onnx(2 * doubling().SerializeToString(), "twice")
+
+
+def test_a_subgraph_sees_what_was_made_around_it() -> None:
+    inner = helper.make_graph([helper.make_node("Neg", ["a"], ["b"])], "inner", [], [])
+    around = onnx.ModelProto.FromString(in_order((["x", "w"], ["a"])))
+    around.graph.node.append(helper.make_node("If", ["a"], ["y"], then_branch=inner, else_branch=inner))
+    check_onnx(around.SerializeToString(), "if")
+    around.graph.node[0].output[0] = "other"
+    around.graph.node[1].input[0] = "x"
+    with pytest.raises(errors.MalformedOnnx, match="'a'"):
+        check_onnx(around.SerializeToString(), "if")
+
+
 def test_a_shallow_subgraph_is_fine() -> None:
     check_onnx(nested(3), "nested")
 
