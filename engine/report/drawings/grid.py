@@ -49,13 +49,12 @@ def fill_grid(
                 _blank(axis, line.pictures is None)
         row[0].set_ylabel(line.name, rotation=0, ha="right", va="center", **TEXT)
         if line.pictures is None:
-            middle = row[count // 2]
-            told = middle.text(
-                0 if count % 2 == 0 else 0.5,
+            told = row[-1].text(
+                0.95,
                 0.5,
                 line.told,
-                transform=middle.transAxes,
-                ha="center",
+                transform=row[-1].transAxes,
+                ha="right",
                 va="center",
                 fontsize=8,
                 color=INK,
@@ -63,7 +62,9 @@ def fill_grid(
                 zorder=5,
                 clip_on=False,
             )
-            told.set_in_layout(False)  # it is wider than its cell, and must not widen the column
+            told.set_in_layout(
+                False
+            )  # in the last cell, which is drawn over the others; it must not widen the column
     for axis, title in zip(axes[0], titles, strict=False):
         axis.set_title(title, pad=3, **TEXT)
     return axes
