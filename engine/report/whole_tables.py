@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from dpa.engine.analysis.table import Table, table
 from dpa.engine.attack.summary import data_note
+from dpa.engine.calibration.page import calibration_of
 from dpa.engine.report.error_tables import PRINTED, RECOMPUTED, cross_generator
 from dpa.engine.report.findings import Findings, NetworkFindings, paper_title
 from dpa.engine.report.paper import FRAMEWORKS, TABLE_1_AVERAGES, TABLE_2, recomputed_average
@@ -61,8 +62,8 @@ class PageTable:
 
 
 def page_tables(findings: Findings) -> dict[str, PageTable]:
-    """By key: summary, table1 to table4, cross, predictions. Tables without any of our figures still show
-    the paper's."""
+    """By key: summary, table1 to table4, cross, predictions; calibration where a network of it takes part.
+    Tables without any of our figures still show the paper's."""
     own = [one.attack for one in findings.networks]
     attack_commands = [one.commands[f"attack-by-{one.name}"] for one in findings.networks]
     by_title = {one.title: one for one in all_tables(findings.attacks)}
@@ -81,6 +82,9 @@ def page_tables(findings: Findings) -> dict[str, PageTable]:
         found["cross"] = PageTable("cross", crossed, told)
     told = [one.commands["predict"] for one in findings.networks]
     found["predictions"] = PageTable("predictions", predictions_table(findings), told)
+    if (calibration := calibration_of(findings)) is not None:
+        told = [command for stages in calibration.commands.values() for command in stages.values()]
+        found["calibration"] = PageTable("calibration", calibration.table(), told)
     return found
 
 

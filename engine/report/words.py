@@ -30,7 +30,7 @@ SECTIONS = (
         "Section 5: nothing but the appearance code is changed until the pose that the network reads breaks.",
         ("table1", "table2", "cross"),
     ),
-    Section("metrics", "Metrics of disentanglement", "Section 6 of the paper.", ("table3",)),
+    Section("metrics", "Metrics of disentanglement", "Section 6 of the paper.", ("table3", "calibration")),
     Section(
         "augmentation", "Does colour augmentation help?", "Section 6: CSSL against CSSL (DA).", ("table4",)
     ),

@@ -1,0 +1,31 @@
+"""The calibration as the report shows it, from what a reproduction found."""
+
+from dpa.engine.calibration.measures import ATTACK, MEASURES, REFERENCES
+from dpa.engine.calibration.scale import Calibration, Reading, calibrate
+from dpa.engine.report.findings import Findings, NetworkFindings
+
+
+def calibration_of(findings: Findings) -> Calibration | None:
+    """Every network's readings on scales whose ends are the reference networks; None where no network is
+    one of them. A reference is known by what its checkpoint says it is."""
+    named = {_name(one): one for one in findings.networks}
+    if not set(REFERENCES) & set(named):
+        return None
+    return calibrate({name: _reading(one) for name, one in named.items()})
+
+
+def _name(network: NetworkFindings) -> str:
+    framework = network.role.framework
+    return framework if framework in REFERENCES else network.title
+
+
+def _reading(network: NetworkFindings) -> Reading:
+    attack = {measure.key: network.attack.results.get(measure.key) for measure in MEASURES}
+    values = {
+        measure.key: attack[measure.key] if measure.stage == ATTACK else network.summary.get(measure.key)
+        for measure in MEASURES
+    }
+    stages = {measure.stage for measure in MEASURES}
+    own = f"attack-by-{network.name}"
+    commands = {stage: network.commands[own if stage == ATTACK else stage] for stage in sorted(stages)}
+    return Reading(values, commands)

@@ -1,0 +1,46 @@
+"""The calibration on the page: there where a reference network takes part, absent where none does."""
+
+from dataclasses import replace
+
+from dpa.engine.calibration.page import calibration_of
+from dpa.engine.report.findings import read_findings
+from dpa.engine.report.page import page_html
+from dpa.engine.report.page_markdown import page_markdown
+from dpa.engine.report.whole_results import whole_results
+from dpa.engine.report.whole_tables import page_tables
+
+ENDS = {"nsd": ("silhouette", 0.1), "cssl": ("entangled", 0.9)}
+"""Networks of the hand-made reproduction that play the ends, and what their attacks succeed in."""
+
+
+def with_ends(findings):
+    """NSD said to be the silhouette, CSSL the entangled network; CSSL (DA) stays as it is."""
+    networks = []
+    for one in findings.networks:
+        if one.name in ENDS:
+            framework, rate = ENDS[one.name]
+            attack = replace(one.attack, results={**one.attack.results, "success_rate": rate})
+            one = replace(one, role=replace(one.role, framework=framework), attack=attack)  # noqa: PLW2901
+        networks.append(one)
+    return replace(findings, networks=networks)
+
+
+def test_without_a_reference_network_there_is_no_calibration(reproduction) -> None:
+    findings = read_findings(reproduction)
+    assert calibration_of(findings) is None and "calibration" not in page_tables(findings)
+
+
+def test_the_page_shows_each_reading_its_place_and_its_command(reproduction) -> None:
+    findings = with_ends(read_findings(reproduction))
+    tables = page_tables(findings)
+    made = tables["calibration"].table
+    assert made.columns == ("measure", "silhouette", "entangled", "CSSL (DA)", "verdict")
+    rows = {row[0]: row[1:] for row in made.rows}
+    assert rows["attack: success (%)"] == ("10", "90", "100 (112 %)", "tells them apart")
+    assert rows["DC(A, P)"][-1] == "uninformative: the ends lie within 0.050"
+    commands = tables["calibration"].commands
+    assert "dpa-engine attack --target nsd --generator nsd" in commands
+    assert "dpa-engine analyze dc --network cssl" in commands
+    html = page_html(findings, whole_results(findings), tables, [], images=False)
+    assert "tells them apart" in html and "uninformative" in html
+    assert "Calibration" in page_markdown(findings, tables, [])
