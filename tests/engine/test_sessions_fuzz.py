@@ -11,6 +11,7 @@ import multiprocessing
 import os
 from collections import Counter
 from collections.abc import Callable
+from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from dpa.models.errors import DpaError
 
 pytest.importorskip("onnxruntime", reason="needs the extra 'cpu'")
 
-COUNT = int(os.environ.get("DPA_FUZZ", "100"))
+COUNT = int(os.environ.get("DPA_FUZZ", "60"))
 SECONDS = 60
 """A single mutation that takes longer than this hangs."""
 
@@ -86,10 +87,10 @@ def little_pose_network() -> bytes:
     return serialised
 
 
-def manifest_of(model: bytes) -> bytes:
+def manifest_of(model: bytes, backend: str) -> bytes:
     """The manifest that lists `model` truthfully, as whoever plants a bad file would write it."""
     parity = {"samples": 4, "mean_mm": 0.0, "p99_mm": 0.0, "max_mm": 0.0, "limit_mm": 1.0}
-    engine = {"graph": "pose", "backend": "onnxruntime", "precision": "fp32", "file": FILE, "device": "cpu"}
+    engine = {"graph": "pose", "backend": backend, "precision": "fp32", "file": FILE, "device": "cpu"}
     content = {
         "format": 1,
         "source": "test",
@@ -153,14 +154,14 @@ def numbers_changed(data: bytes, chance: np.random.Generator) -> bytes:
 Mutation = Callable[[bytes, np.random.Generator], bytes]
 
 
-def attempt(folder: Path, seed: int, mutation: Mutation | None) -> str:
+def attempt(folder: Path, backend: str, seed: int, mutation: Mutation | None) -> str:
     """Plant mutation number `seed`, open the folder, run what opens: the name of what came of it."""
     chance, model = np.random.default_rng(seed), little_pose_network()
     if mutation is None:
-        manifest = edits(manifest_of(model), chance)
+        manifest = edits(manifest_of(model, backend), chance)
     else:
         model = mutation(model, chance)
-        manifest = manifest_of(model)
+        manifest = manifest_of(model, backend)
     (folder / FILE).write_bytes(model)
     (folder / MANIFEST).write_bytes(manifest)
     try:
@@ -171,26 +172,30 @@ def attempt(folder: Path, seed: int, mutation: Mutation | None) -> str:
     return "ran"
 
 
-def work(folder: Path, mutation: Mutation | None, first: int, end: int, answers: Connection) -> None:
+def work(
+    folder: Path, backend: str, mutation: Mutation | None, first: int, end: int, answers: Connection
+) -> None:
     faulthandler.disable()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the parser's own complaints
     for seed in range(first, end):
         answers.send((seed, None))
         try:
-            outcome = attempt(folder, seed, mutation)
+            outcome = attempt(folder, backend, seed, mutation)
         except BaseException as error:
             outcome = f"unnamed {type(error).__name__}: {error}"
         answers.send((seed, outcome))
     answers.close()
 
 
-def survey(folder: Path, mutation: Mutation | None, count: int) -> Counter[str]:
+def survey(folder: Path, backend: str, mutation: Mutation | None, count: int) -> Counter[str]:
     """What came of `count` mutations. A process that dies is a crash of the mutation it was at."""
     found: Counter[str] = Counter()
     context, seed = multiprocessing.get_context("fork"), 0
     while seed < count:
         answers, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=work, args=(folder, mutation, seed, count, theirs), daemon=True)
+        process = context.Process(
+            target=work, args=(folder, backend, mutation, seed, count, theirs), daemon=True
+        )
         process.start()
         theirs.close()
         try:
@@ -211,9 +216,21 @@ def survey(folder: Path, mutation: Mutation | None, count: int) -> Counter[str]:
     return found
 
 
-@pytest.mark.parametrize("mutation", [edits, numbers_changed, None], ids=["bytes", "numbers", "manifest"])
-def test_no_mutation_crashes_the_process(tmp_path: Path, mutation: Mutation | None) -> None:
-    found = survey(tmp_path, mutation, COUNT)
+@pytest.mark.parametrize(
+    ("backend", "mutation"),
+    [
+        ("onnxruntime", edits),
+        ("onnxruntime", numbers_changed),
+        ("onnxruntime", None),
+        ("openvino", edits),
+        ("openvino", numbers_changed),
+    ],
+    ids=["bytes", "numbers", "manifest", "bytes-openvino", "numbers-openvino"],
+)
+def test_no_mutation_crashes_the_process(tmp_path: Path, backend: str, mutation: Mutation | None) -> None:
+    if find_spec(backend) is None:  # importing it here would hand its threads to the fork
+        pytest.skip(f"needs {backend}")
+    found = survey(tmp_path, backend, mutation, COUNT)
     print(found.most_common())
     bad = {name: times for name, times in found.items() if name.startswith(("crash", "hang", "unnamed"))}
     assert not bad
@@ -226,5 +243,5 @@ def die(data: bytes, chance: np.random.Generator) -> bytes:
 
 
 def test_a_crash_would_be_seen(tmp_path: Path) -> None:
-    found = survey(tmp_path, die, 2)
+    found = survey(tmp_path, "onnxruntime", die, 2)
     assert [name.split(" at ")[0] for name in found] == ["crash -6", "crash -6"]
