@@ -1,8 +1,9 @@
-"""What can keep an import from being done: one named error each, all of them InputError."""
+"""What can keep an import from being done: one named error each, all but the last of them InputError."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from dpa.models.errors import InputError
+from dpa.models.errors import DpaError, InputError
 
 
 class NeedsPackage(InputError):
@@ -88,4 +89,17 @@ class ImportRunning(InputError):
             found=f"another import is writing to {folder}",
             expected="one import at a time for one output",
             remedy="wait for it, or choose another --out",
+        )
+
+
+class ReaderLost(DpaError):
+    """A process that read pictures ended of itself: the system took its memory back, or a decoder crashed."""
+
+    def __init__(self, underway: Sequence[str]) -> None:
+        super().__init__(
+            "a process that read pictures was killed or crashed, at one of: "
+            + ", ".join(underway)
+            + "\n  kept:  every clip finished before it\n"
+            "  to do: run the command again, with fewer --workers if memory was short; if it stops at the "
+            "same clip again, take that one's files away"
         )

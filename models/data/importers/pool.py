@@ -6,11 +6,13 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
 
 from .catalogue import View
+from .errors import ReaderLost
 from .fit import Fit
 from .shard import Shard, make_shard
 
@@ -25,16 +27,23 @@ class Task:
 
 
 def make_shards(folder: Path, tasks: Sequence[Task], workers: int) -> Iterator[Shard]:
-    """Runs the tasks and yields each shard when it is done, in any order. An error in one stops the rest."""
+    """Runs the tasks and yields each shard when it is done, in any order. An error in one stops the rest.
+
+    Raises ReaderLost if a process ends without one.
+    """
     workers = min(workers, len(tasks))
     if workers <= 1:
         yield from (_make(folder, task) for task in tasks)
         return
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, spawn, _end_with_parent) as pool:
+        waiting = {pool.submit(_make, folder, task): task for task in tasks}
         try:
-            for done in as_completed([pool.submit(_make, folder, task) for task in tasks]):
+            for done in as_completed(list(waiting)):
                 yield done.result()
+                del waiting[done]
+        except BrokenProcessPool as error:
+            raise ReaderLost([task.view.name for task in waiting.values()][: 2 * workers]) from error
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

@@ -1,6 +1,7 @@
 """What an import does when a package, the disk or a picture lets it down."""
 
 import errno
+import multiprocessing
 import os
 import sys
 from pathlib import Path
@@ -16,7 +17,12 @@ from dpa.models.data.contract import Camera
 from dpa.models.data.importers import mpi_inf_3dhp, shard
 from dpa.models.data.importers.calibration import read_calibration
 from dpa.models.data.importers.catalogue import Catalogue, PictureFiles, View
-from dpa.models.data.importers.errors import BrokenAnnotations, NeedsPackage, NothingToImport
+from dpa.models.data.importers.errors import (
+    BrokenAnnotations,
+    NeedsPackage,
+    NothingToImport,
+    ReaderLost,
+)
 from dpa.models.data.importers.h36m_multiview import read_h36m_multiview
 from dpa.models.data.importers.run import import_catalogue
 from dpa.models.data.importers.video import read_videos
@@ -167,3 +173,19 @@ def test_a_reader_that_crashes_takes_nothing_along(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(mpi_inf_3dhp, "_cells", os.execv)
     ((name, why),) = mpi_inf_3dhp.read_mpi_inf_3dhp(tmp_path).skipped
     assert name == "S1 Seq1" and "BrokenProcessPool" in why
+
+
+def test_a_reading_process_that_is_killed_is_told_and_what_was_done_is_kept(tmp_path: Path) -> None:
+    """As the system does it when memory runs out."""
+    found, out = catalogue(tmp_path / "src", clips=40), tmp_path / "store"
+
+    def kill(done: int, total: int) -> None:
+        if done:
+            for child in multiprocessing.active_children():
+                child.kill()
+
+    with pytest.raises(ReaderLost, match=r"S1 a \d+ c.*\n.*kept") as caught:
+        import_catalogue(found, tmp_path, out, layout="test", workers=2, progress=kill)
+    assert caught.value.exit_code == 1 and not out.exists()
+    report = import_catalogue(found, tmp_path, out, layout="test")
+    assert report.resumed >= 1 and report.frames == 40 * COUNT
