@@ -20,7 +20,9 @@ def analyze(
             help="swap, zero, tsne, channels, sweep, dc, iob, counterfactual; metrics for dc and iob. [all]",
         ),
     ] = None,
-    network: Annotated[str | None, Flag(help="zoo:NAME or a run directory. [zoo:nsd]")] = None,
+    network: Annotated[
+        str | None, Flag(help="zoo:NAME, a run directory or my_module:load. [zoo:nsd]")
+    ] = None,
     data: Annotated[
         Path | None, Flag(help="Packed data set; without one, an evaluation set is made once and kept.")
     ] = None,

@@ -19,7 +19,10 @@ def attack(
         Path | None,
         typer.Argument(help="Packed data set; without one, an evaluation set is made once and kept."),
     ] = None,
-    target: Annotated[str | None, Flag(help="Network that is attacked: zoo:NAME or a run. [zoo:nsd]")] = None,
+    target: Annotated[
+        str | None,
+        Flag(help="Network that is attacked: zoo:NAME, a run, my_module:load or a program. [zoo:nsd]"),
+    ] = None,
     generator: Annotated[str | None, Flag(help="Network that paints the pictures. [the target]")] = None,
     batch: Annotated[int | None, Flag(min=1, help="Samples attacked at once. [256]")] = None,
     samples: Annotated[int | None, Flag(min=1, help="Frames to attack at most. [256]")] = None,

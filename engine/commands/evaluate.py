@@ -7,7 +7,7 @@ import typer
 
 
 def evaluate(
-    network: Annotated[str, typer.Argument(help="zoo:NAME or a run directory.")],
+    network: Annotated[str, typer.Argument(help="zoo:NAME, a run directory or my_module:load.")],
     data: Annotated[Path, typer.Argument(help="Packed data set that training never saw.")],
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     json_: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
