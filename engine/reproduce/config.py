@@ -30,6 +30,19 @@ QUICK: Mapping[str, Any] = {
 """What a look at everything in minutes takes; its figures are rougher."""
 
 
+USED: Mapping[str, tuple[str, ...]] = {
+    "swap": ("pool", "pairs"),
+    "zero": ("pool",),
+    "tsne": ("pool", "neighbours"),
+    "channels": ("pool", "pairs"),
+    "sweep": ("pool", "pairs", "sweep_pairs", "sweep_step"),
+    "dc": ("samples", "permutations"),
+    "iob": ("samples", "iob"),
+    "counterfactual": (),
+}
+"""The settings that each analysis reads, beside data, seed and device."""
+
+
 class ReproduceConfig(Config):
     """One run of `dpa-engine reproduce`.
 
@@ -58,7 +71,10 @@ class ReproduceConfig(Config):
     device: str = "auto"
 
     def analysis(self, name: str, network: str) -> AnalyzeConfig:
-        """The settings of one analysis of one network, as `dpa-engine analyze` takes them."""
-        shared = ("source", "samples", "pool", "pairs", "sweep_pairs", "sweep_step", "neighbours")
-        taken = {key: getattr(self, key) for key in (*shared, "permutations", "iob", "seed", "device")}
-        return AnalyzeConfig(analyses=(name,), network=network, **taken)
+        """The settings of one analysis of one network, as `dpa-engine analyze` takes them: those that it
+        reads, so that another setting neither makes it anew nor lengthens its command. "all": every one."""
+        names = USED.values() if name == "all" else (USED[name],)
+        keys = {key for some in names for key in some} | {"source", "seed", "device"}
+        return AnalyzeConfig(
+            analyses=(name,), network=network, **{key: getattr(self, key) for key in sorted(keys)}
+        )

@@ -7,10 +7,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from dpa.engine.analysis.config import AnalyzeConfig
+from dpa.engine.analysis.config import ANALYSES, AnalyzeConfig
 from dpa.engine.attack.config import AttackRunConfig
 from dpa.engine.reproduce.commands import analyze_command, attack_command
-from dpa.engine.reproduce.config import QUICK, ReproduceConfig
+from dpa.engine.reproduce.config import QUICK, USED, ReproduceConfig
 from dpa.engine.reproduce.laboratory import spread_out
 from dpa.engine.reproduce.members import BadMember, NothingToReproduce, find_members
 from dpa.engine.reproduce.run import reproduce
@@ -153,6 +153,8 @@ def test_commands_say_all_settings_of_their_stage(quick):
     names, found = read_back(analyze_command(analysis), AnalyzeConfig, {"--network": "network"})
     assert names == ["dpa-engine", "analyze"]
     assert found.model_copy(update={"analyses": ("iob",)}) == analysis
+    assert config.analysis("all", "zoo:nsd").pool == config.pool
+    assert set(USED) == set(ANALYSES)
     attack = AttackRunConfig(
         **config.attack.model_dump(), target="zoo:nsd", generator="my net", samples=config.attacked
     )
