@@ -36,16 +36,16 @@ def make_backend(generator: Generator, target: Target, plates: Tensor, config: A
 def automatic(objective: Objective, sizes: tuple[int, ...]) -> AutoStep:
     """The fastest of eager, fused, and compiled where its graph is in the cache already (`compiled` puts
     it there; exporting takes longer than most attacks) and is admitted."""
-    candidates: dict[str, StepBackend] = {
-        "eager": EagerStep(objective, sizes),
-        "fused": FusedStep(objective, sizes),
-    }
-    maker = exporter()
-    if maker is not None and maker.kept(objective):
+    candidates: dict[str, StepBackend] = {"eager": EagerStep(objective, sizes)}
+    makers: dict[str, Callable[[Objective, tuple[int, ...]], StepBackend]] = {"fused": FusedStep}
+    kept = exporter()
+    if kept is not None and kept.kept(objective):
+        makers["compiled"] = compiled_step
+    for name, make in makers.items():
         try:
-            candidates["compiled"] = compiled_step(objective, sizes)
+            candidates[name] = make(objective, sizes)
         except DpaError as error:
-            log.warning("step: not compiled: %s", str(error).splitlines()[0])
+            log.warning("step: not %s: %s", name, str(error).splitlines()[0])
     return fastest(candidates, objective)
 
 

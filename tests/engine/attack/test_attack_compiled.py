@@ -158,3 +158,11 @@ def test_auto_tries_what_needs_no_export(tiny_world, cache):
     picked = automatic(objective_of(tiny_world(2, torch.float32)), (4,))
     assert set(picked.figures) == {"eager", "fused"}
     assert isinstance(picked.choice, EagerStep | FusedStep) and picked.sizes == (4,)
+
+
+def test_auto_takes_eager_for_networks_whose_inside_nobody_knows(linear_network, grey_frames, caplog):
+    network = linear_network()
+    plates = grey_frames(0).contiguous()
+    picked = automatic(Objective(network, network, plates, False, True), (2,))
+    assert set(picked.figures) == {"eager"} and picked.name == "eager"
+    assert "not fused" in caplog.text
