@@ -28,16 +28,24 @@ def long_run(
     distances and resumed each time; then every figure of every sample is compared.
 
     Prints also how much memory the first one held when a tenth of the samples was done and at most in all.
+    Exit code 1 where a figure differs, or where the run ended before it could be killed that often.
     """
     import json
 
     from dpa.bench.long_run_compare import compare_runs
     from dpa.bench.long_run_process import watch
+    from dpa.engine.attack.inputs import began_with
+    from dpa.engine.runs.directory import RunDirectory
+    from dpa.models.data.store import PackedStore
 
     source = source or _data(folder / "data", samples)
+    samples = min(samples, len(PackedStore.open(source)))
     given = [str(source), "--target", target, "--samples", str(samples), "--max-steps", str(max_steps)]
-    given += ["--batch", str(batch), *(["--backend", backend] if backend else [])]
-    whole = watch([*given, "--out", str(folder / "whole")], folder / "whole")
+    given += ["--batch", str(batch)]
+    chosen = ["--backend", backend] if backend else []
+    whole = watch([*given, *chosen, "--out", str(folder / "whole")], folder / "whole")
+    began = began_with(RunDirectory.open(folder / "whole")) or {}
+    given += ["--backend", str(began["backend"])]  # `auto` might pick another one this time
     run, parts = folder / "killed", []
     for number in range(kills + 1):
         arguments = ["--resume", str(run)] if number else [*given, "--out", str(run)]
@@ -49,7 +57,7 @@ def long_run(
         typer.echo(json.dumps(document))
     else:
         _tell(document)
-    if not compared["equal"]:
+    if not compared["equal"] or len(document["killed_at"]) < kills:
         raise typer.Exit(1)
 
 

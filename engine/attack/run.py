@@ -82,7 +82,6 @@ def _attack_missing(
 ) -> None:
     """Attacks what the run does not hold yet."""
     began = began_with(run)
-    kept = keep_whole_shards(run)
     if began is not None:  # with the back-end that was picked then
         config = config.model_copy(update={"backend": began.get("backend", config.backend)})
     generator, target = networks.generator, networks.target
@@ -93,6 +92,8 @@ def _attack_missing(
         run.write_json(INPUTS, now)
     else:
         require_same(run, began, now)
+    run.reopen()
+    kept = keep_whole_shards(run)
     counted = _counting_on(kept, progress)
     counted(0, 0)
     missing = rows[~np.isin(rows, kept.index)]

@@ -52,7 +52,7 @@ class RunDirectory:
         if any(path.iterdir()):
             raise RunExists(path)
         run = cls(path)
-        run.write_text(INCOMPLETE, "The run that writes here has not ended, or was stopped.\n")
+        run._mark_incomplete()
         run.write_text(CONFIG, to_yaml(config))
         run.write_json(ENVIRONMENT, environment())
         run.write_text(COMMAND, shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]) + "\n")
@@ -75,6 +75,14 @@ class RunDirectory:
     def is_complete(self) -> bool:
         """False while the run goes on and after it was stopped."""
         return not (self.path / INCOMPLETE).exists()
+
+    def reopen(self) -> None:
+        """Marks the run as incomplete, before something in it changes."""
+        if self.is_complete:
+            self._mark_incomplete()
+
+    def _mark_incomplete(self) -> None:
+        self.write_text(INCOMPLETE, "The run that writes here has not ended, or was stopped.\n")
 
     def complete(self) -> None:
         """Marks the run as complete; the last thing that a run does."""
@@ -151,7 +159,7 @@ class RunDirectory:
     def holding(self) -> Iterator[None]:
         """Keeps other processes from writing to the run; the hold ends with the process, however that
         ends. Raises RunBusy. Without effect on systems that have no file locks."""
-        with lock(self.path / INCOMPLETE) as held:
+        with lock(self.path / CONFIG) as held:
             if not held:
                 raise RunBusy(self.path)
             yield
@@ -165,7 +173,8 @@ class RunDirectory:
         if error is None:
             self.complete()
         else:
-            error.add_note(f"kept: {self.path} (the run is marked as incomplete)")
+            state = "" if self.is_complete else " (the run is marked as incomplete)"
+            error.add_note(f"kept: {self.path}{state}")
 
 
 def _new_folder(command: str) -> Path:

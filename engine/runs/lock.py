@@ -12,8 +12,8 @@ except ImportError:  # Windows
 
 @contextmanager
 def lock(path: Path) -> Iterator[bool]:
-    """Whether this process alone holds the file, which is made where it is not there, until the block
-    ends. True on systems without such locks."""
+    """Whether this process alone holds the file, whose contents stay, until the block ends. True on systems
+    without such locks."""
     with path.open("a") as file:
         if fcntl is not None:
             try:

@@ -13,6 +13,7 @@ import typer
 from typer.testing import CliRunner
 
 from dpa.engine.attack import inputs
+from dpa.engine.attack import run as attack_run
 from dpa.engine.attack import writer as writing
 from dpa.engine.attack.resuming import OptionWithResume, OtherSetting
 from dpa.engine.commands.attack import attack
@@ -211,6 +212,21 @@ def test_other_weights_data_or_versions_are_refused(
     frames.write_bytes(data)
     save_network(tiny_world(1, torch.float32, seed=1, odd=False).network, tmp_path / "network", {})
     assert "target's weights" in complaint()
+    assert RunDirectory.open(whole).is_complete, "refused before anything changed"
+
+
+def test_the_back_end_that_was_picked_is_picked_again(command, given, tmp_path, monkeypatch):
+    """`auto` measures, and may find another the next time."""
+    make_backend, asked = attack_run.make_backend, []
+
+    def make(generator, target, plates, config):
+        asked.append(config.backend)
+        return make_backend(generator, target, plates, config.model_copy(update={"backend": "eager"}))
+
+    monkeypatch.setattr(attack_run, "make_backend", make)
+    assert command(*given, "--backend", "auto", "--out", tmp_path / "run").exit_code == 0
+    assert command("--resume", tmp_path / "run").exit_code == 0
+    assert asked == ["auto", "eager"]
 
 
 def test_options_may_repeat_the_settings_but_not_change_them(command, whole, tmp_path):

@@ -51,5 +51,19 @@ def test_one_process_at_a_time(run: RunDirectory) -> None:
         pass
     with other.holding():
         pass
+
+
+def test_a_hold_changes_nothing_and_a_reopened_run_is_incomplete(run: RunDirectory) -> None:
     run.complete()
-    assert run.is_complete
+    with run.holding():
+        assert run.is_complete
+    assert run.config() == {}
+    run.reopen()
+    assert not run.is_complete
+    with pytest.raises(ValueError) as stopped, run:
+        raise ValueError
+    assert "incomplete" in stopped.value.__notes__[0]
+    run.complete()
+    with pytest.raises(ValueError) as stopped, run:
+        raise ValueError
+    assert stopped.value.__notes__ == [f"kept: {run.path}"]
