@@ -26,7 +26,7 @@ CHUNK_BYTES: Final = 16_000_000
 @dataclass(frozen=True)
 class Shard:
     """What was made of a view: `kept` frames of it, `plates` (1, one a kept frame, or 0 if none was kept),
-    and the pictures left out. fit: of the view's pictures."""
+    and the pictures left out. stored: (H, W) of the frames."""
 
     folder: Path
     number: int
@@ -88,11 +88,9 @@ def make_shard(folder: Path, number: int, view: View, fit: Fit) -> Shard:
         if len(kept):
             seen, plates = _find_people(names, view, fit, rows, bad)
             if not seen.all():
-                _keep_only(names["frames"], seen, fit.stored)
-                _keep_only_bits(names["bits"], seen)
-                if plates > 1:
-                    _keep_only(names["plates"], seen, fit.stored)
-                    plates = int(seen.sum())
+                for what in ("frames", "bits", "plates") if plates > 1 else ("frames", "bits"):
+                    _keep_only(names[what], seen)
+                plates = int(seen.sum()) if plates > 1 else plates
                 rows = rows[seen]
         else:
             names["bits"].touch()
@@ -192,16 +190,9 @@ def chunks(count: int, item_bytes: int) -> Iterator[slice]:
         yield slice(start, min(start + step, count))
 
 
-def _keep_only(path: Path, seen: NDArray[np.bool_], size: tuple[int, int]) -> None:
-    _compact(path, seen, size[0] * size[1] * 3)
-
-
-def _keep_only_bits(path: Path, seen: NDArray[np.bool_]) -> None:
-    _compact(path, seen, path.stat().st_size // len(seen))
-
-
-def _compact(path: Path, seen: NDArray[np.bool_], item: int) -> None:
-    """Drops the items of `item` bytes that are not to be kept, in place."""
+def _keep_only(path: Path, seen: NDArray[np.bool_]) -> None:
+    """Drops from a file of len(seen) equal items those that are not to be kept, in place."""
+    item = path.stat().st_size // len(seen)
     with path.open("r+b") as file:
         for place, index in enumerate(np.flatnonzero(seen)):
             file.seek(int(index) * item)
