@@ -48,7 +48,7 @@ def shape_channel(images: Tensor) -> Tensor:
 class Segmenter(nn.Module):
     """Where the person is, from the blue channel: down twice, up twice, with a shortcut at each size."""
 
-    def __init__(self, width: int = 16) -> None:
+    def __init__(self, width: int = 8) -> None:
         super().__init__()
         self.fine = _block(1, width)
         self.middle = _block(width, 2 * width)
