@@ -7,6 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from dpa.engine.sessions.errors import RefusedModel
 from dpa.engine.sessions.manifest import EngineEntry
 from dpa.engine.sessions.tensorrt_api import this_place
 from dpa.export.engine_writer import replacing_folder, write_manifest
@@ -15,29 +16,56 @@ from dpa.export.parity import LIMITS_MM, ParityError
 from dpa.export.plans import BUCKETS
 from dpa.export.variants import Variant
 from dpa.models.atomic import write_json
+from dpa.models.errors import DpaError
 from dpa.models.frameworks.base import DisentangledNetwork
 
 REPORT = "parity.json"
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """An engine that its back-end does not take, and the error's own first line."""
+
+    graph: str
+    backend: str
+    precision: str
+    reason: str
+
+
+class EngineRefused(DpaError):
+    """A back-end refused a graph; the other engines are where they belong."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        self.refusal = refusal
+        super().__init__(
+            f"{refusal.graph} in {refusal.precision} was not shipped: {refusal.reason}\n"
+            f"  to do:    leave it out with --graphs, or choose another back-end than {refusal.backend}"
+        )
+
+
+@dataclass(frozen=True)
 class BuildReport:
-    """shipped: engines in the folder; rejected: those over their limit, whose files are gone."""
+    """shipped: engines in the folder; rejected: those over their limit, whose files are gone; refused:
+    those that could not be opened or built."""
 
     shipped: tuple[EngineEntry, ...]
     rejected: tuple[EngineEntry, ...]
+    refused: tuple[Refusal, ...] = ()
 
     def as_json(self) -> dict[str, list[dict[str, object]]]:
         """What parity.json holds and `--json` prints."""
         return {
             "shipped": [entry.model_dump(mode="json") for entry in self.shipped],
             "rejected": [entry.model_dump(mode="json") for entry in self.rejected],
+            "refused": [dict(vars(refusal)) for refusal in self.refused],
         }
 
     def raise_rejected(self) -> None:
-        """Raise the ParityError of the first engine that was not shipped, if there is one."""
+        """Raise the ParityError or EngineRefused of the first engine that was not shipped, if any."""
         for entry in self.rejected:
             raise ParityError(entry.file, entry.parity)
+        for refusal in self.refused:
+            raise EngineRefused(refusal)
 
 
 def build_engines(
@@ -66,19 +94,24 @@ def build_engines(
         this_place()  # a missing builder is better named before minutes of exporting
     shipped: list[EngineEntry] = []
     rejected: list[EngineEntry] = []
+    refused: list[Refusal] = []
     with replacing_folder(out) as work:
         job = Job(network, work, frames, calibration, limits_mm, buckets)
         for name in graphs:
             for variant in (one for one in variants if one.takes(name)):
                 if progress is not None:
                     progress(f"{name} {variant.backend} {variant.precision}")
-                entry, good = make_engine(job, name, variant)
+                try:
+                    entry, good = make_engine(job, name, variant)
+                except RefusedModel as error:
+                    refused.append(Refusal(name, variant.backend, variant.precision, error.found))
+                    continue
                 (shipped if good else rejected).append(entry)
         kept = {entry.file for entry in shipped} | {e.plan.file for e in shipped if e.plan is not None}
         for path in work.iterdir():
             if path.name not in kept:
                 path.unlink()
-        report = BuildReport(tuple(shipped), tuple(rejected))
+        report = BuildReport(tuple(shipped), tuple(rejected), tuple(refused))
         write_json(work / REPORT, report.as_json())
         write_manifest(work, network, source, shipped)
     return report

@@ -95,6 +95,9 @@ def _print(report: "BuildReport", out: Path) -> None:
         if entry.parity_on not in (None, entry.backend):
             fate += f", plan not run here, its ONNX on {entry.parity_on}"
         rows.append([f"{entry.graph} {entry.backend} {entry.precision}", *figures, fate])
+    for refusal in report.refused:
+        name = f"{refusal.graph} {refusal.backend} {refusal.precision}"
+        rows.append([name, "", "", "", "refused: " + refusal.reason[:80]])
     print_table(f"{out}: shift against fp32 torch", columns, rows)
 
 

@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from dpa.engine.sessions.engine_folder import EngineFolder
-from dpa.export import cli
+from dpa.engine.sessions.errors import RefusedModel
+from dpa.export import build, cli
 from dpa.export.held_out import held_out_frames
 from dpa.models.data.contract import Camera
 from dpa.models.data.store import PackedStore, PackedStoreWriter
@@ -66,6 +67,25 @@ def test_export_then_open(run_and_data, tmp_path: Path) -> None:
     manifest = EngineFolder(out).manifest
     assert manifest.source == "run", "the manifest names the run, not a folder of this machine"
     assert str(run) not in (out / "manifest.json").read_text()
+
+
+def test_what_a_back_end_refuses_does_not_cost_the_others(run_and_data, tmp_path: Path, monkeypatch) -> None:
+    """TensorRT has no pooling that tells its indices, which the step graph of a pooling encoder needs."""
+    pytest.importorskip("onnxruntime", reason="needs the extra 'cpu'")
+    real = build.make_engine
+
+    def refusing(job, name, variant):
+        if name == "step":
+            raise RefusedModel("TensorRT refuses the model: MaxPool", "a network", "another")
+        return real(job, name, variant)
+
+    monkeypatch.setattr(build, "make_engine", refusing)
+    run, data = run_and_data
+    options = ["--out", tmp_path / "e", "--data", data, "--graphs", "step,regress"]
+    result = CliRunner().invoke(cli.app, ["export", str(run), *map(str, options)])
+    assert result.exit_code == 1 and "MaxPool" in result.stderr and "refused" in result.stdout
+    assert [entry.graph for entry in EngineFolder(tmp_path / "e").manifest.engines] == ["regress"]
+    assert json.loads((tmp_path / "e" / build.REPORT).read_text())["refused"][0]["graph"] == "step"
 
 
 def test_over_the_limit_is_exit_code_1(run_and_data, tmp_path: Path) -> None:
