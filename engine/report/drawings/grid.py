@@ -62,9 +62,7 @@ def fill_grid(
                 zorder=5,
                 clip_on=False,
             )
-            told.set_in_layout(
-                False
-            )  # in the last cell, which is drawn over the others; it must not widen the column
+            told.set_in_layout(False)  # in the last cell, drawn over the others, without widening it
     for axis, title in zip(axes[0], titles, strict=False):
         axis.set_title(title, pad=3, **TEXT)
     return axes
