@@ -20,6 +20,8 @@ from dpa.engine.sessions.tensorrt_build import build_plan
 from dpa.export.build import build_engines
 from dpa.export.graphs import GRAPHS, build_graph
 from dpa.export.variants import choose_variants
+from dpa.models.frameworks.base import DisentangledNetwork
+from dpa.models.networks.regressor import Regressor
 
 pytest.importorskip("onnxruntime", reason="needs the extra 'cpu'")
 needs_rtx = pytest.mark.skipif(find_spec("tensorrt_rtx") is None, reason="needs the extra 'trt-rtx'")
@@ -59,6 +61,7 @@ def engines(network, frames, out: Path, precisions: list[str], graphs: list[str]
 def test_a_plan_for_every_graph(built) -> None:
     folder, report, _ = built
     assert [entry.graph for entry in report.shipped] == list(GRAPHS) and not report.rejected
+    assert not report.refused
     manifest = EngineFolder(folder).manifest
     for entry in manifest.engines:
         plan = checked_bytes(folder, manifest, entry.plan.file)
@@ -136,6 +139,22 @@ def test_a_stale_plan_is_rebuilt_from_its_onnx(built, tmp_path: Path) -> None:
     cache = PlanCache(tmp_path)
     plan = checked_plan(folder, EngineFolder(folder).manifest, stale, this_place(), cache, rebuild=True)
     assert len(plan) > 1000 and cache.plan(entry.plan.identity) == plan
+
+
+@needs_rtx
+@without_driver
+def test_a_plan_of_the_attacks_step(network, frames, tmp_path: Path, monkeypatch) -> None:
+    """Of a network without pooling, as the small preset is: TensorRT has no pooling that tells where the
+    largest pixel was."""
+    monkeypatch.setenv("DPA_CACHE", str(tmp_path / "cache"))
+    trunk = network.config.encoder.model_copy(update={"stem_pool": False, "strides": (4,)})
+    config = network.config.model_copy(update={"encoder": trunk, "localiser": trunk})
+    bare = DisentangledNetwork(config, "nsd")
+    bare.regressor = Regressor(config)
+    bare.eval().requires_grad_(False)
+    report = engines(bare, frames, tmp_path / "engines", ["fp32"], ["step"])
+    assert [entry.plan.file for entry in report.shipped] == ["step.fp32.plan"]
+    assert report.shipped[0].parity.max_mm < 0.1
 
 
 @needs_rtx
