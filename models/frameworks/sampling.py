@@ -56,10 +56,12 @@ def _by_sequence(store: PackedStore, rows: Rows) -> list[Rows]:
 def _instants_by_cameras(store: PackedStore, sequence: Rows) -> Rows | None:
     """[instants, cameras] rows, or None where two of each are not to be had."""
     cameras = len(np.unique(store.camera[sequence]))
-    complete = len(sequence) % cameras == 0
-    if cameras < 2 or not complete or len(sequence) < 2 * cameras:
+    frames, seen_by = np.unique(store.frame[sequence], return_counts=True)
+    # Real films have gaps: instants that a camera missed would pair different moments.
+    complete = sequence[np.isin(store.frame[sequence], frames[seen_by == cameras])]
+    if cameras < 2 or len(complete) < 2 * cameras:
         return None
-    return sequence.reshape(-1, cameras)
+    return complete.reshape(-1, cameras)
 
 
 class VideoPairs:

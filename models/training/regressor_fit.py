@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from dpa.models.config import Config
 from dpa.models.data.store import PackedStore
+from dpa.models.errors import InputError
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.networks.regressor import Regressor
 from dpa.models.training.batches import step_generator
@@ -33,6 +34,17 @@ class RegressorConfig(Config):
     batch: int = Field(256, ge=2)
     learning_rate: float = Field(1e-3, gt=0)
     seed: int = 0
+
+
+class NoPoses(InputError):
+    """The labelled frames of a data set have no poses (NaN), as imported films have none."""
+
+    def __init__(self, store: PackedStore, unknown: int, count: int) -> None:
+        super().__init__(
+            f"{store.path}: {unknown:,} of {count:,} labelled frames have no pose",
+            "poses in mm for every frame that lends its label",
+            "fit on a data set with poses; films (`data import video`) serve self-supervised training alone",
+        )
 
 
 def labelled_rows(rows: NDArray[np.int64], config: RegressorConfig) -> NDArray[np.int64]:
@@ -85,6 +97,7 @@ def fit_on_store(
     """Fits φ for the network of a training run and saves both there.
 
     Only sequences that trained the network lend labels. Returns the rows of its validation sequences.
+    Raises NoPoses.
     """
     described = read_config(folder).training
     known = {name: described[name] for name in TrainConfig.model_fields if name in described}
@@ -92,6 +105,9 @@ def fit_on_store(
     rows, held_out = split_sequences(store, training.held_out, training.seed)
     labelled = labelled_rows(rows, config)
     network.requires_grad_(False)
+    unknown = int(np.isnan(store.poses[labelled]).any(axis=(1, 2)).sum())
+    if unknown:
+        raise NoPoses(store, unknown, len(labelled))
     torch.manual_seed(config.seed)
     codes = varied_codes(network, store, labelled, config.crops, config.box_jitter)
     fit_regressor(network, codes, config, report)

@@ -17,7 +17,8 @@ from dpa.models.training.pose_metrics import mpjpe, n_mpjpe, p_mpjpe
 
 @dataclass(frozen=True)
 class Validation:
-    """Per-sample figures, all [N]; pose errors are None without a regressor.
+    """Per-sample figures, all [N]; pose errors are None without a regressor
+    or where the set does not know a pose (NaN, as in imported films).
 
     psnr_db: of the reconstructed crop. box_iou: of S's box with the true one. MPJPE: 17 joints,
     root-relative to the hip, no alignment; N-MPJPE: after per-pose scaling; P-MPJPE: after similarity
@@ -82,7 +83,7 @@ def validate(
                 poses.append(network.regress(h_p).cpu())
     network.train(was_training)
     psnr_db, iou = torch.cat(quality).double().numpy(), torch.cat(overlap).double().numpy()
-    if not poses:
+    if not poses or np.isnan(store.poses[rows]).any():
         return Validation(psnr_db, iou, None, None, None)
     predicted, truth = torch.cat(poses).double().numpy(), store.poses[rows].astype(np.float64)
     return Validation(

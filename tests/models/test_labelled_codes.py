@@ -1,13 +1,21 @@
 """The crops that a regressor is fitted on: their spread, their softness and their order."""
 
+import copy
+from pathlib import Path
+
 import numpy as np
+import pytest
 import torch
 from scipy.ndimage import uniform_filter
 
 from dpa.models.data.store import PackedStore
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.networks.config import NetworkConfig
+from dpa.models.networks.regressor import Regressor
+from dpa.models.training.checkpoint import save_network
 from dpa.models.training.labelled_codes import jittered, pose_codes, softened, varied_codes
+from dpa.models.training.regressor_fit import NoPoses, RegressorConfig, fit_on_store
+from dpa.models.training.validation import validate
 
 
 def test_jittered_boxes_have_the_spread_that_was_asked() -> None:
@@ -37,3 +45,28 @@ def test_the_first_crop_is_the_localisers_own(squares: PackedStore, tiny_config:
     assert torch.equal(varied.poses, plain.poses.repeat(3, 1, 1))
     assert not torch.allclose(varied.codes[5:10], plain.codes)
     assert not torch.allclose(varied.codes[5:10], varied.codes[10:])
+
+
+@pytest.fixture
+def films(squares: PackedStore) -> PackedStore:
+    """The squares as films: nobody knows their poses."""
+    films = copy.copy(squares)
+    object.__setattr__(films, "poses", np.full_like(squares.poses, np.nan))
+    return films
+
+
+def test_films_without_poses_lend_no_labels(
+    films: PackedStore, tiny_config: NetworkConfig, tmp_path: Path
+) -> None:
+    network = DisentangledNetwork(tiny_config, "nsd")
+    save_network(network, tmp_path, {})
+    with pytest.raises(NoPoses, match="have no pose"):
+        fit_on_store(network, tmp_path, films, RegressorConfig(fraction=1.0), lambda *_: None)
+
+
+def test_films_without_poses_are_validated_without_them(
+    films: PackedStore, tiny_config: NetworkConfig
+) -> None:
+    network = DisentangledNetwork(tiny_config, "nsd")
+    network.regressor = Regressor(tiny_config).eval()
+    assert set(validate(network, films, np.arange(6)).summary()) == {"psnr_db", "box_iou"}

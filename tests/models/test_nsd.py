@@ -22,6 +22,20 @@ def test_groups_are_two_instants_of_one_sequence(squares: PackedStore) -> None:
         assert camera[0] != camera[1] and camera[2] != camera[3]
 
 
+def test_instants_that_a_camera_missed_are_left_out(squares: PackedStore) -> None:
+    rows = np.arange(len(squares))
+    first = squares.sequence == squares.sequence[0]
+    # One frame is missing in each camera, at another instant each: as many as there are cameras.
+    missing = first & (squares.frame == squares.camera)
+    drawn = SynchronisedViews(squares, rows[first & ~missing | ~first])
+    assert len(drawn.sequences) == len(np.unique(squares.sequence)) - 1
+    drawn = SynchronisedViews(squares, rows[~(first & (squares.frame == 0) & (squares.camera == 1))])
+    for views in drawn.sequences:
+        assert (squares.frame[views] == squares.frame[views[:, :1]]).all()
+        assert (squares.camera[views] == squares.camera[views[:1]]).all()
+    assert min(len(views) for views in drawn.sequences) == len(np.unique(squares.frame)) - 1
+
+
 def test_one_camera_is_refused(squares: PackedStore) -> None:
     with pytest.raises(InputError, match="two cameras"):
         SynchronisedViews(squares, squares.select(cameras=["cam0"]))
