@@ -95,4 +95,5 @@ def _attack(laboratory: Laboratory, roles: Pair, samples: int) -> Stage:
         },
         attack_command(settings),
         partial(laboratory.attack, settings, roles),
+        resumes=True,
     )

@@ -13,6 +13,8 @@ from dpa.engine.runs.directory import COMMAND, RunDirectory
 from dpa.models.errors import InputError
 
 KEY = "key.json"
+BEGUN = "begun.json"
+"""The key of what a folder was begun with, before there is a result."""
 
 Report = Callable[[int, int], None]
 """Called with (done, in all)."""
@@ -21,13 +23,15 @@ Report = Callable[[int, int], None]
 @dataclass(frozen=True)
 class Stage:
     """path: of its folder below the whole's. inputs: plain values on which its result depends. command: what
-    prints the same figures alone. work: does it, into the run directory."""
+    prints the same figures alone. work: does it, into the run directory. resumes: whether the work goes on
+    from what it left in the folder when it was killed."""
 
     path: str
     title: str
     inputs: Mapping[str, object]
     command: str
     work: Callable[[RunDirectory, Report], None]
+    resumes: bool = False
 
     @property
     def key(self) -> str:
@@ -40,19 +44,36 @@ def is_done(stage: Stage, base: Path) -> bool:
     """Whether its folder holds a complete result of the same inputs."""
     folder = base / stage.path
     try:
-        kept = json.loads((folder / KEY).read_text())
-        return RunDirectory.open(folder).is_complete and kept.get("key") == stage.key
-    except (OSError, ValueError, AttributeError, InputError):
+        return RunDirectory.open(folder).is_complete and _key_in(folder / KEY) == stage.key
+    except InputError:
         return False
 
 
+def _key_in(path: Path) -> str | None:
+    try:
+        return str(json.loads(path.read_text())["key"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def carry_out(stage: Stage, base: Path, report: Report) -> None:
-    """Does it anew: what a killed run or other inputs left in its folder is removed first."""
-    folder = base / stage.path
-    shutil.rmtree(folder, ignore_errors=True)
+    """Does it. What other inputs left in its folder is removed first, and what a killed run left, unless the
+    stage resumes."""
     started = time.perf_counter()
-    with RunDirectory.create(folder, "reproduce", dict(stage.inputs)) as run:
-        run.write_text(COMMAND, stage.command + "\n")
+    with _run_of(stage, base / stage.path) as run:
         stage.work(run, report)
         seconds = round(time.perf_counter() - started, 2)
         run.write_json(KEY, {"key": stage.key, "seconds": seconds, "title": stage.title})
+
+
+def _run_of(stage: Stage, folder: Path) -> RunDirectory:
+    """The stopped run of the same inputs, or a new one."""
+    if stage.resumes and _key_in(folder / BEGUN) == stage.key:
+        run = RunDirectory.open(folder, incomplete=True)
+        run.reopen()
+        return run
+    shutil.rmtree(folder, ignore_errors=True)
+    run = RunDirectory.create(folder, "reproduce", dict(stage.inputs))
+    run.write_text(COMMAND, stage.command + "\n")
+    run.write_json(BEGUN, {"key": stage.key})
+    return run

@@ -96,12 +96,12 @@
     trace.setAttribute("viewBox", `0 0 ${right + 10} 120`);
     trace.innerHTML =
       `<line x1="12" x2="${right}" y1="98" y2="98" stroke="currentColor" opacity=".35"/>` +
-      `<line x1="12" x2="${right}" y1="${limit}" y2="${limit}" stroke="#d55e00" stroke-dasharray="5 4"/>` +
-      `<text x="12" y="${limit - 5}" font-size="12" fill="#d55e00">threshold, ${data.threshold} mm</text>` +
+      `<line x1="12" x2="${right}" y1="${limit}" y2="${limit}" style="stroke: var(--warm)" stroke-dasharray="5 4"/>` +
+      `<text x="12" y="${limit - 5}" font-size="12" style="fill: var(--warm)">threshold, ${data.threshold} mm</text>` +
       `<text x="12" y="114" font-size="12" fill="currentColor">0</text>` +
       `<text x="${right}" y="114" text-anchor="end" font-size="12" fill="currentColor">iteration ${one.trace.length - 1}</text>` +
-      `<polyline points="${points}" fill="none" stroke="#0072b2" stroke-width="2"/>` +
-      `<circle cx="${x(one.steps[state.step])}" cy="${y(one.errors[state.step])}" r="5" fill="#0072b2" stroke="#fff" stroke-width="1.5"/>`;
+      `<polyline points="${points}" fill="none" style="stroke: var(--accent)" stroke-width="2"/>` +
+      `<circle cx="${x(one.steps[state.step])}" cy="${y(one.errors[state.step])}" r="5" style="fill: var(--accent)" stroke="#fff" stroke-width="1.5"/>`;
   }
   window.addEventListener("resize", drawTrace);
 

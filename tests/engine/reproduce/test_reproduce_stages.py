@@ -35,8 +35,10 @@ class Workshop:
 
     def __init__(self):
         self.done, self.stop, self.inputs = [], None, {"a": 1, "b": 1, "c": 1}
+        self.resumes, self.found = False, []
 
     def work(self, name, run, report):
+        self.found.append((run.path / "half.txt").exists())
         run.write_text("half.txt", "begun")
         if self.stop == name:
             raise KeyboardInterrupt
@@ -45,7 +47,14 @@ class Workshop:
 
     def plan(self, laboratory, members):
         return [
-            Stage(f"stages/nsd/{name}", name, {"value": value}, f"do {name}", partial(self.work, name))
+            Stage(
+                f"stages/nsd/{name}",
+                name,
+                {"value": value},
+                f"do {name}",
+                partial(self.work, name),
+                self.resumes,
+            )
             for name, value in self.inputs.items()
         ]
 
@@ -84,6 +93,17 @@ def test_a_killed_run_goes_on_where_it_was(workshop):
     workshop.stop = None
     assert workshop.run().made == 2
     assert workshop.done == ["a", "b", "c"] and not (folder / "incomplete").exists()
+
+
+def test_a_stage_that_resumes_finds_what_it_left_unless_its_inputs_changed(workshop):
+    workshop.resumes, workshop.stop = True, "a"
+    for value in (1, 1, 2):
+        workshop.inputs["a"] = value
+        with pytest.raises(KeyboardInterrupt):
+            workshop.run()
+    assert workshop.found == [False, True, False]
+    workshop.stop = None
+    assert workshop.run().made == 3 and workshop.found[3] and workshop.run().made == 0
 
 
 def test_a_damaged_key_is_no_result(workshop):
