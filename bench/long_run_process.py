@@ -38,15 +38,17 @@ class Watched:
 
 def watch(arguments: Sequence[str], run: Path, kill_at: int | None = None) -> Watched:
     """Runs `dpa-engine attack` with some arguments to its end, or kills it with SIGKILL when `kill_at`
-    samples are on the disk in `run`. Its progress goes to this process's stderr. Raises AttackFailed."""
+    samples are on the disk in `run`, one of them at least by this process. Its progress goes to this
+    process's stderr. Raises AttackFailed."""
     seen, began = Watched(), time.perf_counter()
     command = [sys.executable, "-c", START, "attack", *arguments]
+    before = stored(run)
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:
             count = stored(run)
             if (resident := resident_mb(process.pid)) is not None:
                 seen.memory.append((count, resident))
-            if kill_at is not None and count >= kill_at:
+            if kill_at is not None and count >= max(kill_at, before + 1):
                 process.send_signal(signal.SIGKILL)
                 process.wait()
                 seen.killed_at = stored(run)

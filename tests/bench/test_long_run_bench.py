@@ -58,13 +58,17 @@ def test_other_samples_are_not_equal(tmp_path):
     assert not compare_runs(one, other)["equal"]
 
 
-def test_a_process_is_killed_when_it_has_stored_enough(tmp_path, monkeypatch):
-    counts = iter(range(0, 100, 3))
+@pytest.mark.parametrize(
+    ("before", "kill_at", "counts"), [(0, 6, [3, 5, 6, 7]), (6, 6, [6, 6, 8, 8])], ids=["new", "resumed"]
+)
+def test_a_process_is_killed_when_it_has_stored_enough(tmp_path, monkeypatch, before, kill_at, counts):
+    """A resumed one, however much there was before it, only after it has stored something itself."""
+    answers = iter([before, *counts])
     monkeypatch.setattr(long_run_process, "START", "import time; time.sleep(60)")
-    monkeypatch.setattr(long_run_process, "stored", lambda run: next(counts))
-    seen = watch([], tmp_path, kill_at=6)
-    assert seen.killed_at == 9, "counted again once it is dead"
-    assert [count for count, _ in seen.memory] == [0, 3, 6]
+    monkeypatch.setattr(long_run_process, "stored", lambda run: next(answers))
+    seen = watch([], tmp_path, kill_at=kill_at)
+    assert seen.killed_at == counts[-1], "counted again once it is dead"
+    assert [count for count, _ in seen.memory] == counts[:-1]
     assert seen.seconds < 30
 
 
