@@ -11,6 +11,9 @@ from typer.testing import CliRunner
 from dpa.engine.commands.report import report
 from dpa.engine.commands.reproduce import reproduce
 from dpa.engine.report.page_figures import FIGURES
+from dpa.engine.reproduce.config import ReproduceConfig
+from dpa.engine.reproduce.plan import plan
+from dpa.engine.reproduce.run import reproduce as carry_out
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.networks.config import DecoderConfig, HeadConv, NetworkConfig, TrunkConfig
 from dpa.models.networks.regressor import Regressor
@@ -94,3 +97,28 @@ def test_dry_run_shows_what_quick_means(command, tmp_path):
     outcome = command("reproduce", "--quick", "--dry-run", "--out", tmp_path / "none")
     assert "max_steps: 2" in outcome.stdout and "permutations: 5" in outcome.stdout  # --set wins
     assert not (tmp_path / "none").exists()
+
+
+def test_a_killed_attack_goes_on_sample_by_sample(tmp_path, planted, monkeypatch):
+    torch.manual_seed(0)
+    network = DisentangledNetwork(SIZES, "nsd")
+    network.regressor = Regressor(SIZES)
+    save_network(network, tmp_path / "nsd", {})
+    monkeypatch.setattr("dpa.engine.reproduce.run.plan", lambda *given: plan(*given)[1:2])
+    settings = {"frameworks": (f"nsd={tmp_path / 'nsd'}",), "source": planted.store.path, "attacked": 8}
+    config = ReproduceConfig(**settings, attack={"max_steps": 1, "batch": 2}, device="cpu")
+    finished = []
+
+    def kill(number, count, stage, reused, done, total):
+        finished.append(done)
+        if total == 8 and done >= 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(config, planted.store, tmp_path / "out", progress=kill)
+    assert max(finished) == 4
+    later = []
+    done = carry_out(config, planted.store, tmp_path / "out", progress=lambda *told: later.append(told[4:]))
+    assert done.made == 1 and next(one for one in later if one[1] == 8) == (4, 8)
+    results = json.loads((tmp_path / "out/stages/nsd/attack-by-nsd/results.json").read_text())
+    assert results["n"] == 8
