@@ -19,7 +19,7 @@ STEP_SIZES: dict[OptimiserName, tuple[float, ...]] = {
     "adam": (0.1, 0.25, 0.5, 1.0, 2.0),
     "sgd": (0.25, 0.5, 1.0, 2.0, 4.0),
     "sign": (0.05, 0.1, 0.25, 0.5, 1.0),
-    "polyak": (1.0, 2.0, 4.0, 6.0, 10.0),
+    "polyak": (1.0, 2.0, 3.0, 4.0, 6.0),
 }
 """Tried by default, around each optimiser's default step size."""
 
