@@ -29,13 +29,15 @@ def attack(
     min_error: Annotated[float | None, Flag(help="Success is an MPJPE above this, in mm. [175]")] = None,
     max_steps: Annotated[int | None, Flag(min=0, help="Updates of a sample at most. [200]")] = None,
     optimiser: Annotated[
-        str | None, Flag(help="adam, sgd (momentum, unit gradients) or sign. [adam]")
+        str | None, Flag(help="adam, sgd (unit gradients), sign, or polyak (adapts per sample). [adam]")
     ] = None,
     step_size: Annotated[float | None, Flag(help="In units of the appearance code. [by optimiser]")] = None,
     freeze_box: Annotated[
         bool | None, Flag("--freeze-box/--no-freeze-box", help="No gradient through the target's box.")
     ] = None,
-    backend: Annotated[str | None, Flag(help="How a step is computed: eager or fused.")] = None,
+    backend: Annotated[
+        str | None, Flag(help="eager, fused, compiled, or auto (the fastest of a short trial). [eager]")
+    ] = None,
     subjects: Annotated[str | None, Flag(metavar="S1,S5", help="Only these subjects. [all]")] = None,
     seed: Annotated[int | None, Flag(help="Picks the samples. [0]")] = None,
     device: Annotated[str | None, Flag(help="auto, cpu or cuda. [auto]")] = None,
