@@ -76,7 +76,7 @@ def test_a_malicious_pickle_is_refused_and_not_run(tmp_path: Path, protocol: int
         np.datetime64("2020-01-01"),
         Path("x"),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_is_no_plain_array_is_refused(tmp_path: Path, value: Any) -> None:
     file = tmp_path / "cameras.pkl"
