@@ -11,9 +11,9 @@ OptimiserName = Literal["adam", "sgd", "sign", "polyak"]
 
 STEP_SIZES: dict[OptimiserName, float] = {"adam": 0.5, "sgd": 1.0, "sign": 0.25, "polyak": 6.0}
 """Default step size of each optimiser, in units of the appearance code. The paper names neither
-optimiser nor step size; Adam's and Polyak's are those that succeeded most often, with the fewest
-iterations, in sweeps over training frames of `zoo:nsd` (README; `dpa-engine attack DATA --sweep` prints
-them anew). Polyak's is the longest step."""
+optimiser nor step size; of those that succeeded most often in sweeps over training frames of
+`zoo:nsd`, Adam's is the smallest and Polyak's, the longest step it may take, needed the fewest iterations
+(README; `dpa-engine attack DATA --sweep` prints them anew)."""
 
 
 class AttackConfig(Config):
