@@ -129,7 +129,7 @@ def test_the_image_is_tried_before_the_source_and_the_twin_is_last(monkeypatch, 
 
 
 def nvrtc():
-    """NVIDIA's run-time compiler, from CuPy's wheels or the system."""
+    """NVIDIA's run-time compiler, from its wheel or the system."""
     spec = find_spec("nvidia")
     folders = [Path(p) for p in spec.submodule_search_locations] if spec else []
     found = [
@@ -148,7 +148,7 @@ def nvrtc():
 @pytest.mark.parametrize("architecture", ["compute_75", "sm_90"])
 def test_nvrtc_compiles_the_packaged_source(architecture):
     if (library := nvrtc()) is None:
-        pytest.skip("needs NVRTC (extra 'gpu')")
+        pytest.skip("needs NVRTC (extra 'test' on Linux, or 'gpu')")
     source = packaged("composite_crop.cu")
     program = ctypes.c_void_p()
     library.nvrtcCreateProgram(
