@@ -43,8 +43,15 @@ def default_evaluation_set(progress: Callable[[int, int], None] | None = None) -
     Its folder's name holds the recipe and the package's version, so that neither is ever mixed up.
     progress: called with (images done, images in all) while it is made.
     """
-    config = evaluation_config()
-    path = cache_folder() / f"evaluation-{recipe_key(config)}"
+    return cached_set("evaluation", evaluation_config(), progress)
+
+
+def cached_set(
+    name: str, config: SynthConfig, progress: Callable[[int, int], None] | None = None
+) -> PackedStore:
+    """A generated set from the cache's folder NAME-KEY, made first where it is not there. name, progress: see
+    `default_evaluation_set`."""
+    path = cache_folder() / f"{name}-{recipe_key(config)}"
     if not path.is_dir():
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

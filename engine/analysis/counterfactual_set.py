@@ -4,11 +4,9 @@ cache."""
 import os
 from collections.abc import Callable, Sequence
 
-from dpa.engine.cache import cache_folder
-from dpa.engine.evaluation_set import SUBJECTS, recipe_key
+from dpa.engine.evaluation_set import SUBJECTS, cached_set
 from dpa.models.data.store import PackedStore
-from dpa.models.data.store_errors import OutputExists
-from dpa.models.data.synthetic.generate import SynthConfig, generate
+from dpa.models.data.synthetic.config import SynthConfig
 
 SEED = 20_231_123
 """Seed of its motions, kept for it: neither a recipe of this project nor the evaluation set has it."""
@@ -36,15 +34,7 @@ def counterfactual_stores(
 
     progress: called with (images done, images in all) of the set that is being made.
     """
-    return {outfit: _cached(counterfactual_config(outfit), progress) for outfit in outfits}
-
-
-def _cached(config: SynthConfig, progress: Progress | None) -> PackedStore:
-    path = cache_folder() / f"counterfactual-{config.outfit}-{recipe_key(config)}"
-    if not path.is_dir():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            return generate(config, path, progress)
-        except OutputExists:  # another process was faster
-            pass
-    return PackedStore.open(path)
+    return {
+        outfit: cached_set(f"counterfactual-{outfit}", counterfactual_config(outfit), progress)
+        for outfit in outfits
+    }

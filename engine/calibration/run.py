@@ -1,7 +1,7 @@
 """Takes the readings: those stages of a reproduction that a calibration needs, kept as it keeps them."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from dpa.engine.calibration.measures import ATTACK, MEASURES
@@ -10,14 +10,10 @@ from dpa.engine.reproduce.config import ReproduceConfig
 from dpa.engine.reproduce.laboratory import Laboratory, PoseSession
 from dpa.engine.reproduce.members import Member
 from dpa.engine.reproduce.plan import attack_folder, folder_of, plan
-from dpa.engine.reproduce.stage import Stage, carry_out, is_done
+from dpa.engine.reproduce.stage import Progress, carry_out_missing
 from dpa.engine.runs.directory import RESULTS
 from dpa.models.data.store import PackedStore
 from dpa.models.errors import InputError
-
-Progress = Callable[[int, int, Stage, bool, int, int], None]
-"""Called with (stages before this one, in all, the stage, whether its result is reused, done and in all
-within it)."""
 
 
 def stages_of(names: Sequence[str]) -> tuple[str, ...]:
@@ -46,19 +42,7 @@ def take_readings(
     }
     planned = plan(Laboratory(config, store, out, pose_session), members)
     stages = {stage.path: stage for stage in planned if stage.path in folders.values()}
-    for number, stage in enumerate(stages.values()):
-        reused = is_done(stage, out)
-
-        def report(
-            done: int, total: int, number: int = number, stage: Stage = stage, reused: bool = reused
-        ) -> None:
-            if progress is not None:
-                progress(number, len(stages), stage, reused, done, total)
-
-        report(0, 1)
-        if not reused:
-            carry_out(stage, out, report)
-        report(1, 1)
+    carry_out_missing(list(stages.values()), out, progress)
     return {
         member.name: Reading(
             values={

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from dpa.engine.reproduce.run import Progress as Report
+from dpa.engine.reproduce.stage import Progress as Report
 from dpa.engine.reproduce.stage import Stage
 
 

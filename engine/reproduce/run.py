@@ -1,7 +1,7 @@
 """Carries a plan out, reuses what is done, and notes in reproduction.json what was made."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,11 @@ from dpa.engine.reproduce.config import ReproduceConfig
 from dpa.engine.reproduce.laboratory import Laboratory, PoseSession
 from dpa.engine.reproduce.members import Member, Missing, find_members
 from dpa.engine.reproduce.plan import plan
-from dpa.engine.reproduce.stage import KEY, Stage, carry_out, is_done
+from dpa.engine.reproduce.stage import KEY, Progress, Stage, carry_out_missing
 from dpa.engine.runs.environment import devices, versions
 from dpa.engine.runs.errors import RunExists
 from dpa.models.atomic import write_json
 from dpa.models.data.store import PackedStore
-
-Progress = Callable[[int, int, Stage, bool, int, int], None]
-"""Called with (stages before this one, in all, the stage, whether its result is reused, done and in all
-within it)."""
 
 
 @dataclass(frozen=True)
@@ -45,21 +41,7 @@ def reproduce(
     stages = plan(Laboratory(config, store, out, pose_session), members)
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / NOTE, note(config, store, out, members, missing, stages))
-    made = 0
-    for number, stage in enumerate(stages):
-        reused = is_done(stage, out)
-
-        def report(
-            done: int, total: int, number: int = number, stage: Stage = stage, reused: bool = reused
-        ) -> None:
-            if progress is not None:
-                progress(number, len(stages), stage, reused, done, total)
-
-        report(0, 1)
-        if not reused:
-            carry_out(stage, out, report)
-            made += 1
-        report(1, 1)
+    made = carry_out_missing(stages, out, progress)
     write_json(out / NOTE, note(config, store, out, members, missing, stages))
     return Done(made, len(stages) - made)
 

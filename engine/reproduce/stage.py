@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +40,11 @@ class Stage:
         return hashlib.sha256(told.encode()).hexdigest()
 
 
+Progress = Callable[[int, int, Stage, bool, int, int], None]
+"""Called with (stages before this one, in all, the stage, whether its result is reused, done and in all
+within it)."""
+
+
 def is_done(stage: Stage, base: Path) -> bool:
     """Whether its folder holds a complete result of the same inputs."""
     folder = base / stage.path
@@ -64,6 +69,26 @@ def carry_out(stage: Stage, base: Path, report: Report) -> None:
         stage.work(run, report)
         seconds = round(time.perf_counter() - started, 2)
         run.write_json(KEY, {"key": stage.key, "seconds": seconds, "title": stage.title})
+
+
+def carry_out_missing(stages: Sequence[Stage], base: Path, progress: Progress | None = None) -> int:
+    """Carries out what `base` does not hold yet, in order. Returns how many stages that was."""
+    made = 0
+    for number, stage in enumerate(stages):
+        reused = is_done(stage, base)
+
+        def report(
+            done: int, total: int, number: int = number, stage: Stage = stage, reused: bool = reused
+        ) -> None:
+            if progress is not None:
+                progress(number, len(stages), stage, reused, done, total)
+
+        report(0, 1)
+        if not reused:
+            carry_out(stage, base, report)
+            made += 1
+        report(1, 1)
+    return made
 
 
 def _run_of(stage: Stage, folder: Path) -> RunDirectory:

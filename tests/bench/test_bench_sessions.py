@@ -16,7 +16,7 @@ from dpa.bench.session_timing import MIN_ROUNDS, Contender, time_together
 from dpa.engine.readable_errors import ReadableErrors
 from dpa.engine.sessions.protocol import TensorSpec
 from dpa.engine.sessions.torch_session import TorchSession
-from dpa.models.networks.config import PRESETS, DecoderConfig, HeadConv, NetworkConfig, TrunkConfig
+from dpa.models.networks.config import PRESETS
 
 
 class Waits(TorchSession):
@@ -114,9 +114,9 @@ def test_the_command_prints_the_agreed_keys_and_how_to_repeat_each_row(monkeypat
     assert "--batch 1 " in commands[0] and "--batch 32" not in commands[0] and "--batch 32" in commands[2]
 
 
-def test_an_untrained_network_has_speed_and_no_millimetres(monkeypatch, tmp_path) -> None:
+def test_an_untrained_network_has_speed_and_no_millimetres(monkeypatch, pooled_sizes) -> None:
     pytest.importorskip("onnxruntime", reason="needs the extra 'cpu'")
-    monkeypatch.setitem(PRESETS, "tiny", tiny_config)
+    monkeypatch.setitem(PRESETS, "tiny", lambda: pooled_sizes)
     monkeypatch.setattr("dpa.bench.session_networks.SIDE", 32)
     options = ["--graph", "encode", "--precision", "fp32", "--batch", "2", "--frames", "4"]
     result = run("untrained:tiny", *options, "--seconds", "0", "--json")
@@ -134,33 +134,11 @@ def test_bad_names_are_exit_code_2(options: list[str]) -> None:
     assert run(*options).exit_code == 2
 
 
-def test_an_untrained_network_is_the_same_each_time() -> None:
-    PRESETS["tiny"] = tiny_config
-    try:
-        first, second = untrained("tiny"), untrained("tiny")
-    finally:
-        del PRESETS["tiny"]
+def test_an_untrained_network_is_the_same_each_time(monkeypatch, pooled_sizes) -> None:
+    monkeypatch.setitem(PRESETS, "tiny", lambda: pooled_sizes)
+    first, second = untrained("tiny"), untrained("tiny")
     for one, other in zip(first.state_dict().values(), second.state_dict().values(), strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=0)
-
-
-def tiny_config() -> NetworkConfig:
-    """Sizes at which an export takes a second."""
-    trunk = TrunkConfig(
-        block="basic", stem_channels=6, stem_kernel=3, stem_pool=True, planes=(8,), depths=(1,), strides=(2,)
-    )
-    return NetworkConfig(
-        preset="tiny",
-        crop_size=16,
-        localiser_size=16,
-        appearance_dim=5,
-        pose_dim=12,
-        localiser=trunk,
-        encoder=trunk,
-        head=(HeadConv(channels=10, kernel=2),),
-        decoder=DecoderConfig(start=8, pose_channels=4, blocks=(8,), convolutions=1),
-        regressor_hidden=16,
-    )
 
 
 @pytest.fixture(autouse=True)

@@ -5,41 +5,16 @@ import torch
 from torch import Tensor, nn
 
 from dpa.models.frameworks.base import DisentangledNetwork
-from dpa.models.networks.config import DecoderConfig, HeadConv, NetworkConfig, TrunkConfig
+from dpa.models.networks.config import NetworkConfig
 from dpa.models.networks.regressor import Regressor
 
 
-def tiny_config() -> NetworkConfig:
-    trunk = TrunkConfig(
-        block="basic",
-        stem_channels=6,
-        stem_kernel=3,
-        stem_pool=True,
-        planes=(8,),
-        depths=(1,),
-        strides=(2,),
-    )
-    return NetworkConfig(
-        preset="tiny",
-        crop_size=16,
-        localiser_size=16,
-        appearance_dim=5,
-        pose_dim=12,
-        localiser=trunk,
-        encoder=trunk,
-        head=(HeadConv(channels=10, kernel=2),),
-        decoder=DecoderConfig(start=8, pose_channels=4, blocks=(8,), convolutions=1),
-        regressor_hidden=16,
-    )
-
-
 @pytest.fixture(scope="session")
-def network() -> DisentangledNetwork:
+def network(pooled_sizes: NetworkConfig) -> DisentangledNetwork:
     """Random weights and batch statistics; boxes that differ from frame to frame; poses in mm."""
     torch.manual_seed(3)
-    config = tiny_config()
-    made = DisentangledNetwork(config, "nsd")
-    made.regressor = Regressor(config)
+    made = DisentangledNetwork(pooled_sizes, "nsd")
+    made.regressor = Regressor(pooled_sizes)
     nn.init.normal_(made.localiser.readout.weight, std=0.3)
     for module in made.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):

@@ -7,41 +7,15 @@ import pytest
 
 from dpa.models.data.contract import COLUMNS, Camera
 from dpa.models.data.store import PackedStore, PackedStoreWriter
-from dpa.models.networks.config import DecoderConfig, HeadConv, NetworkConfig, TrunkConfig
+from dpa.models.networks.config import NetworkConfig
 
 CAMERAS, INSTANTS, CLIPS, SIDE = 3, 4, 6, 32
 
 
 @pytest.fixture
 def tiny_config(tiny_sizes: NetworkConfig) -> NetworkConfig:
-    """Every part of a network, at a few thousand parameters."""
+    """`tiny_sizes`, for a test alone."""
     return tiny_sizes
-
-
-@pytest.fixture(scope="session")
-def tiny_sizes() -> NetworkConfig:
-    """The same, for fixtures that outlive a test."""
-    trunk = TrunkConfig(
-        block="basic",
-        stem_channels=4,
-        stem_kernel=3,
-        stem_pool=False,
-        planes=(4, 8),
-        depths=(1, 1),
-        strides=(2, 2),
-    )
-    return NetworkConfig(
-        preset="tiny",
-        crop_size=16,
-        localiser_size=16,
-        appearance_dim=4,
-        pose_dim=12,
-        localiser=trunk,
-        encoder=trunk,
-        head=(HeadConv(channels=8, kernel=2),),
-        decoder=DecoderConfig(start=4, pose_channels=4, blocks=(8, 4), convolutions=1),
-        regressor_hidden=16,
-    )
 
 
 @pytest.fixture(scope="session")

@@ -17,38 +17,17 @@ from dpa.models.data.store import PackedStore
 from dpa.models.data.synthetic.config import SynthConfig
 from dpa.models.frameworks.program import NoGradient
 from dpa.models.networks import config as network_config
-from dpa.models.networks.config import DecoderConfig, HeadConv, NetworkConfig, TrunkConfig
+from dpa.models.networks.config import NetworkConfig
 from dpa.models.zoo.recipe import Recipe
 
-TRUNK = TrunkConfig(
-    block="basic",
-    stem_channels=4,
-    stem_kernel=3,
-    stem_pool=False,
-    planes=(4, 8),
-    depths=(1, 1),
-    strides=(2, 2),
-)
-TINY = NetworkConfig(
-    preset="tiny",
-    crop_size=16,
-    localiser_size=16,
-    appearance_dim=4,
-    pose_dim=12,
-    localiser=TRUNK,
-    encoder=TRUNK,
-    head=(HeadConv(channels=8, kernel=2),),
-    decoder=DecoderConfig(start=4, pose_channels=4, blocks=(8, 4), convolutions=1),
-    regressor_hidden=16,
-)
 FEW = {"subjects": ("S1", "S5"), "actions": ("Walking",), "clips": 2, "frames": 2, "fps": 2, "size": 32}
 Run = Callable[..., Any]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny_sizes: NetworkConfig) -> Run:
     """Calls dpa-engine, where the preset `small` is tiny and nothing is cached outside the test."""
-    monkeypatch.setitem(network_config.PRESETS, "small", lambda: TINY)
+    monkeypatch.setitem(network_config.PRESETS, "small", lambda: tiny_sizes)
     monkeypatch.setenv("DPA_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("dpa.export.cached_pose.cached_pose_session", lambda network: network.predict)
 
