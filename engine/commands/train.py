@@ -16,7 +16,10 @@ def train(
         ),
     ] = None,
     preset: Annotated[
-        str | None, typer.Option(help="small (CPU) or paper (NSD's sizes, for a GPU)  [default: small]")
+        str | None,
+        typer.Option(
+            help="tiny (first tries), small (CPU) or paper (NSD's sizes, for a GPU)  [default: small]"
+        ),
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps  [default: 20000]")] = None,
     batch: Annotated[int | None, typer.Option(help="Frames a step  [default: 64]")] = None,

@@ -1,4 +1,5 @@
-"""Sizes of a network, and the two presets: `small` (CPU, the zoo) and `paper` (NSD's, for a GPU)."""
+"""Sizes of a network, and the presets: `tiny` (first tries, calibration), `small` (CPU, the zoo) and `paper`
+(NSD's, for a GPU)."""
 
 from typing import Literal
 
@@ -122,4 +123,36 @@ def small_preset() -> NetworkConfig:
     )
 
 
-PRESETS = {"small": small_preset, "paper": paper_preset}
+def tiny_preset() -> NetworkConfig:
+    """The project's choice for first tries and for the networks that calibrate the measures: crop, boxes and
+    codes of `small`, a third of its weights, twice its speed."""
+    return NetworkConfig(
+        preset="tiny",
+        crop_size=64,
+        localiser_size=80,
+        localiser=TrunkConfig(
+            block="basic",
+            stem_channels=16,
+            stem_kernel=3,
+            stem_pool=False,
+            planes=(16, 32, 48),
+            depths=(1, 1, 1),
+            strides=(2, 2, 2),
+        ),
+        encoder=TrunkConfig(
+            block="basic",
+            stem_channels=24,
+            stem_kernel=3,
+            stem_pool=False,
+            planes=(32, 64, 96),
+            depths=(1, 1, 1),
+            strides=(2, 2, 2),
+        ),
+        head=(HeadConv(channels=96, kernel=4),),
+        decoder=DecoderConfig(start=8, pose_channels=8, blocks=(64, 32, 16), convolutions=1, dropout=0.0),
+        regressor_hidden=256,
+        regressor_dropout=0.3,
+    )
+
+
+PRESETS = {"tiny": tiny_preset, "small": small_preset, "paper": paper_preset}

@@ -18,7 +18,7 @@ class TrainConfig(Config):
     """Settings of `dpa-engine train`. Adam at 1e-3 is NSD's; batch, schedule and lengths are ours."""
 
     framework: Literal["nsd", "cssl", "drnet", "silhouette", "entangled", "oracle-swap"] = "nsd"
-    preset: Literal["small", "paper"] = "small"
+    preset: Literal["tiny", "small", "paper"] = "small"
     steps: int = Field(20_000, ge=1)
     batch: int = Field(64, ge=4)
     learning_rate: float = Field(1e-3, gt=0)

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from dpa.models.frameworks.base import DisentangledNetwork, NoRegressor
-from dpa.models.networks.config import NetworkConfig, paper_preset, small_preset
+from dpa.models.networks.config import NetworkConfig, paper_preset, small_preset, tiny_preset
 from dpa.models.networks.decoder import MASK_FLOOR, Decoder
 from dpa.models.networks.encoder import Encoder, HeadConvolution
 from dpa.models.networks.regressor import Regressor
@@ -13,7 +13,7 @@ from dpa.models.networks.spatial_transformer import Localiser
 from dpa.models.networks.window import bump_window
 
 
-@pytest.mark.parametrize("config", [small_preset(), paper_preset()], ids=lambda c: c.preset)
+@pytest.mark.parametrize("config", [tiny_preset(), small_preset(), paper_preset()], ids=lambda c: c.preset)
 def test_shapes_of_the_presets(config: NetworkConfig) -> None:
     network = DisentangledNetwork(config, "nsd").eval()
     network.regressor = Regressor(config).eval()
