@@ -56,12 +56,13 @@ def run_attack(
     OutOfMemory.
     """
     with run.holding():
-        _attack_missing(run, networks, store, rows, config, initial_pose, progress)
+        backend = _attack_missing(run, networks, store, rows, config, initial_pose, progress)
         samples = read_samples(run, COLUMNS)
         facts = RunFacts(
             target=config.target,
             generator=config.generator,
             config=config,
+            backend=backend,
             seconds=float(samples["elapsed_s"].max()),
             device=device_in_words(networks.device),
             versions=versions(),
@@ -79,8 +80,8 @@ def _attack_missing(
     config: AttackRunConfig,
     initial_pose: InitialPose | None,
     progress: Progress | None,
-) -> None:
-    """Attacks what the run does not hold yet."""
+) -> str:
+    """Attacks what the run does not hold yet. Returns the name of the step back-end."""
     began = began_with(run)
     if began is not None:  # with the back-end that was picked then
         config = config.model_copy(update={"backend": began.get("backend", config.backend)})
@@ -98,7 +99,7 @@ def _attack_missing(
     counted(0, 0)
     missing = rows[~np.isin(rows, kept.index)]
     if not len(missing):
-        return
+        return backend.name
     with ShardWriter(
         run,
         store,
@@ -122,6 +123,7 @@ def _attack_missing(
             progress=counted,
             backend=backend,
         )
+    return backend.name
 
 
 def _counting_on(kept: Kept, progress: Progress | None) -> Progress:

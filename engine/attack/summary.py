@@ -42,13 +42,14 @@ def data_note(source: str) -> str:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What a summary says beside the samples. seconds: wall time of preparation, steps, judging and
-    the writing that they waited for, without loading networks; of a run that was stopped, without what
-    the stops lost."""
+    """What a summary says beside the samples. backend: the step that ran, whichever `auto` picked.
+    seconds: wall time of preparation, steps, judging and the writing that they waited for, without loading
+    networks; of a run that was stopped, without what the stops lost."""
 
     target: str
     generator: str
     config: AttackConfig
+    backend: str
     seconds: float
     device: str
     versions: Mapping[str, str]
@@ -89,9 +90,19 @@ def summarise(samples: Mapping[str, Column], facts: RunFacts) -> dict[str, objec
             "samples_per_s": len(iterations) / facts.seconds,
             "sample_iterations_per_s": float(iterations.sum()) / facts.seconds,
         },
+        "method": {
+            "optimiser": facts.config.optimiser,
+            "step_size": facts.config.step_size,
+            "backend": facts.backend,
+        },
         "device": facts.device,
         "versions": dict(facts.versions),
     }
+
+
+def method_in_words(method: Mapping[str, object]) -> str:
+    """How the code was taken uphill. method: of the results."""
+    return f"{method['optimiser']} at {method['step_size']:g}, step back-end {method['backend']}"
 
 
 def _subject(samples: Mapping[str, Column]) -> dict[str, object]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from dpa.engine.attack.summary import PROTOCOL, data_note
+from dpa.engine.attack.summary import PROTOCOL, data_note, method_in_words
 from dpa.engine.report.markdown import figure_text, markdown_table
 from dpa.engine.report.paper import (
     FRAMEWORKS,
@@ -172,6 +172,7 @@ def _settings(results: Results) -> str:
         "target": results["target"],
         "generator": results["generator"],
         "samples": f"{results['n']:,}, drawn with seed {results['seed']}",
+        "method": method_in_words(results["method"]),
         "iterations": f"mean {iterations['mean']:.1f}, median {iterations['p50']:.0f},"
         f" 90th percentile {iterations['p90']:.0f}, most {iterations['max']}",
         "speed": f"{speed['samples_per_s']:.2f} samples/s,"

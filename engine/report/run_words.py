@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from dpa.engine.attack.summary import method_in_words
 from dpa.engine.report.attack_runs import AttackRun
 from dpa.engine.report.markdown import figure_text
 
@@ -17,9 +18,21 @@ IMAGE_TITLES = {"ssim": ("SSIM ↑", 3), "psnr_db": ("PSNR ↑ (dB)", 2), "mse":
 
 def runs_note(runs: Runs) -> str:
     """Whose figures are on which data, and the limits of the attacks."""
-    limits = {(run.results["min_error_mm"], run.results["max_steps"], run.results["n"]) for run in runs}
-    told = [f"{n} frames, above {error:g} mm, {steps} updates at most" for error, steps, n in sorted(limits)]
+    limits = {
+        (run.results["min_error_mm"], run.results["max_steps"], run.results["n"], _method(run))
+        for run in runs
+    }
+    told = [
+        f"{n} frames, above {error:g} mm, {steps} updates at most{method}"
+        for error, steps, n, method in sorted(limits)
+    ]
     return " ".join([f"Paper: Human3.6M. Ours: {'; '.join(told)}.", *dict.fromkeys(run.note for run in runs)])
+
+
+def _method(run: AttackRun) -> str:
+    """Optimiser and step of a run, for the middle of a sentence; "" for one of before they were told."""
+    method = run.results.get("method")
+    return f" of {method_in_words(method)}" if method else ""
 
 
 def percent(share: float) -> str:

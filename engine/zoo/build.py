@@ -87,7 +87,7 @@ def describe(name: str, folder: Path, scratch: Path, device: torch.device) -> No
     network = load_network(str(folder)).to(device)
     evaluation = default_evaluation_set()
     measured = validate(network, evaluation, np.arange(len(evaluation)))
-    settings = AttackRunConfig(target=f"zoo:{name}", generator=f"zoo:{name}")
+    settings = AttackRunConfig(target=f"zoo:{name}", generator=f"zoo:{name}", backend="eager")
     rows = choose_samples(evaluation, settings.samples, settings.seed)
     shutil.rmtree(scratch, ignore_errors=True)
     with RunDirectory.create(scratch, "attack", settings.model_dump(mode="json")) as run:

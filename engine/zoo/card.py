@@ -36,6 +36,8 @@ def model_card(name: str, folder: Path, measured: Validation, attacked: dict[str
         n=len(measured.psnr_db),
         **measured.summary(),
         attack_n=attacked["n"],
+        optimiser=attacked["method"]["optimiser"],
+        step_size=attacked["method"]["step_size"],
         initial=attacked["mpjpe_initial_mm"],
         final=attacked["mpjpe_final_mm"],
         threshold=attacked["min_error_mm"],

@@ -28,6 +28,7 @@ RESULTS = {
     },
     "image": {"ssim": 0.951, "psnr_db": None, "mse": 0.0012},
     "throughput": {"samples_per_s": 3.0, "sample_iterations_per_s": 120.0},
+    "method": {"optimiser": "polyak", "step_size": 6.0, "backend": "fused"},
     "device": "a processor",
     "versions": {"python": "3", "torch": "2"},
 }
@@ -91,6 +92,10 @@ def test_successes_that_needed_no_attack_are_told_apart(page):
     assert "(2 of them before any update)" in attack_markdown(
         RESULTS, IN_BOX, Data("3 frames", "h36m"), already=2
     )
+
+
+def test_the_page_says_the_method(page):
+    assert "- method: polyak at 6, step back-end fused" in page
 
 
 def test_real_people_are_not_called_synthetic():

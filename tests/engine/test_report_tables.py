@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,21 +17,14 @@ from dpa.engine.commands.report import report
 from dpa.engine.report.attack_runs import read_run, role
 from dpa.engine.report.paper import TABLE_1
 from dpa.engine.report.paper_tables import TABLE_1_SUBJECTS, TABLE_4, recomputed_subject
+from dpa.engine.report.run_words import runs_note
 from dpa.engine.report.tables import all_tables
 from dpa.engine.runs.directory import RunDirectory
 from dpa.engine.runs.errors import IncompleteRun, NotARun
 from dpa.models.frameworks.base import DisentangledNetwork
-from dpa.models.networks.config import DecoderConfig, HeadConv, NetworkConfig, TrunkConfig
+from dpa.models.networks.config import NetworkConfig
 from dpa.models.training.checkpoint import save_network
 
-TRUNK = TrunkConfig(
-    block="basic", stem_channels=2, stem_kernel=3, stem_pool=False, planes=(2,), depths=(1,), strides=(2,)
-)
-SIZES = NetworkConfig(
-    preset="tiny", crop_size=8, localiser_size=8, appearance_dim=2, pose_dim=3, localiser=TRUNK,
-    encoder=TRUNK, head=(HeadConv(channels=2, kernel=4),), regressor_hidden=2,
-    decoder=DecoderConfig(start=4, pose_channels=2, blocks=(2,), convolutions=1),
-)  # fmt: skip
 NETWORKS = {
     "nsd": ("nsd", {}),
     "drnet": ("drnet", {"drnet": {"adversarial": 0.002}}),
@@ -43,10 +37,10 @@ SUBJECTS = ("S1", "S5", "S11")
 
 
 @pytest.fixture
-def write_run(tmp_path: Path) -> Callable[..., Path]:
+def write_run(tmp_path: Path, tiny_sizes: NetworkConfig) -> Callable[..., Path]:
     """(target, generator, offset) → a finished run; the offset tells runs apart."""
     for name, (framework, training) in NETWORKS.items():
-        save_network(DisentangledNetwork(SIZES, framework), tmp_path / name, training)
+        save_network(DisentangledNetwork(tiny_sizes, framework), tmp_path / name, training)
 
     def write(target: str, generator: str, offset: float = 0.0) -> Path:
         subjects = {
@@ -91,6 +85,14 @@ def grid(tables, title):
 def short(cells):
     """Columns without the temporary folder of the networks' names."""
     return {name.rsplit("/", 1)[-1]: value for name, value in cells.items()}
+
+
+def test_a_table_says_which_method_made_its_figures():
+    limits = {"min_error_mm": 175.0, "max_steps": 200, "n": 6}
+    told = limits | {"method": {"optimiser": "polyak", "step_size": 6.0, "backend": "fused"}}
+    older, newer = (SimpleNamespace(results=results, note="A note.") for results in (limits, told))
+    assert "200 updates at most of polyak at 6, step back-end fused. A note." in runs_note([newer])
+    assert "6 frames, above 175 mm, 200 updates at most." in runs_note([older])
 
 
 def test_table_1_has_printed_recomputed_and_ours(write_run):

@@ -34,8 +34,8 @@ def make_backend(generator: Generator, target: Target, plates: Tensor, config: A
 
 
 def automatic(objective: Objective, sizes: tuple[int, ...]) -> AutoStep:
-    """The fastest of eager, fused, and compiled where its graph is in the cache already (`compiled` puts
-    it there; exporting takes longer than most attacks) and is admitted."""
+    """The fastest (see auto.MARGIN) of eager, fused, and compiled where its graph is in the cache already
+    (`compiled` puts it there; exporting takes longer than most attacks) and is admitted."""
     candidates: dict[str, StepBackend] = {"eager": EagerStep(objective, sizes)}
     makers: dict[str, Callable[[Objective, tuple[int, ...]], StepBackend]] = {"fused": FusedStep}
     kept = exporter()

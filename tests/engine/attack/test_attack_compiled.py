@@ -152,6 +152,8 @@ def test_auto_takes_the_fastest_and_says_which(tiny_world, cache, caplog, monkey
     assert picked.choice is slow_start and picked.name == "a"
     assert picked.figures == {"a": 4.0, "b": pytest.approx(4 / 1.5)}
     assert "step: a, the fastest" in caplog.text
+    plainer, hardly_faster = Takes("a", [1, 1.1, 1.1, 1.1]), Takes("b", [1, 1, 1, 1])
+    assert fastest({"a": plainer, "b": hardly_faster}, objective).name == "a", "a tie goes to the plainer"
 
 
 def test_auto_tries_what_needs_no_export(tiny_world, cache):

@@ -57,6 +57,7 @@ def given(tiny_world, tiny_store, tmp_path):
     no bit (see `buckets`), as with the bundled networks."""
     save_network(tiny_world(1, torch.float32, odd=False).network, tmp_path / "network", {})
     words = f"--device cpu --min-error 80 --step-size 0.1 --batch 5 --samples {SAMPLES} --max-steps 12"
+    words += " --backend eager"
     return [str(tiny_store.path), "--target", str(tmp_path / "network"), *words.split()]
 
 
