@@ -15,18 +15,9 @@ from dpa.engine.reproduce.config import ReproduceConfig
 from dpa.engine.reproduce.plan import plan
 from dpa.engine.reproduce.run import reproduce as carry_out
 from dpa.models.frameworks.base import DisentangledNetwork
-from dpa.models.networks.config import DecoderConfig, HeadConv, NetworkConfig, TrunkConfig
 from dpa.models.networks.regressor import Regressor
 from dpa.models.training.checkpoint import save_network
 
-TRUNK = TrunkConfig(
-    block="basic", stem_channels=4, stem_kernel=3, stem_pool=False, planes=(4,), depths=(1,), strides=(2,)
-)
-SIZES = NetworkConfig(
-    preset="tiny", crop_size=16, localiser_size=16, appearance_dim=4, pose_dim=12, localiser=TRUNK,
-    encoder=TRUNK, head=(HeadConv(channels=4, kernel=4),), regressor_hidden=8,
-    decoder=DecoderConfig(start=8, pose_channels=4, blocks=(4,), convolutions=1),
-)  # fmt: skip
 FAST = (
     "attack.max_steps=2", "attacked=8", "crossed=4", "samples=24", "pool=48", "pairs=4", "sweep_pairs=2",
     "sweep_step=6", "permutations=5", "shown=1", "iob.epochs=1", "iob.seeds=1", "iob.batch=32",
@@ -35,12 +26,12 @@ FAST = (
 
 
 @pytest.fixture
-def command(tmp_path, planted, planted_outfits, monkeypatch):
+def command(tmp_path, tiny_sizes, planted, planted_outfits, monkeypatch):
     """(arguments) → the outcome of reproduce or report on two saved networks."""
     torch.manual_seed(0)
     for framework in ("nsd", "cssl"):
-        network = DisentangledNetwork(SIZES, framework)
-        network.regressor = Regressor(SIZES)
+        network = DisentangledNetwork(tiny_sizes, framework)
+        network.regressor = Regressor(tiny_sizes)
         save_network(network, tmp_path / framework, {})
     few = tuple(spec for spec in FIGURES if spec.key in ("fig1", "fig7"))
     monkeypatch.setattr("dpa.engine.report.whole.FIGURES", few)
@@ -99,10 +90,10 @@ def test_dry_run_shows_what_quick_means(command, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
-def test_a_killed_attack_goes_on_sample_by_sample(tmp_path, planted, monkeypatch):
+def test_a_killed_attack_goes_on_sample_by_sample(tmp_path, tiny_sizes, planted, monkeypatch):
     torch.manual_seed(0)
-    network = DisentangledNetwork(SIZES, "nsd")
-    network.regressor = Regressor(SIZES)
+    network = DisentangledNetwork(tiny_sizes, "nsd")
+    network.regressor = Regressor(tiny_sizes)
     save_network(network, tmp_path / "nsd", {})
     monkeypatch.setattr("dpa.engine.reproduce.run.plan", lambda *given: plan(*given)[1:2])
     settings = {"frameworks": (f"nsd={tmp_path / 'nsd'}",), "source": planted.store.path, "attacked": 8}

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import matplotlib
 import numpy as np
@@ -13,17 +15,7 @@ from dpa.engine.report.page_figures import FIGURES
 from dpa.engine.report.whole import write_whole_report
 from dpa.engine.runs.directory import RunDirectory
 from dpa.models.frameworks.base import DisentangledNetwork
-from dpa.models.networks.config import DecoderConfig, HeadConv, NetworkConfig, TrunkConfig
 from dpa.models.training.checkpoint import save_network
-
-TRUNK = TrunkConfig(
-    block="basic", stem_channels=2, stem_kernel=3, stem_pool=False, planes=(2,), depths=(1,), strides=(2,)
-)
-SIZES = NetworkConfig(
-    preset="tiny", crop_size=8, localiser_size=8, appearance_dim=2, pose_dim=3, localiser=TRUNK,
-    encoder=TRUNK, head=(HeadConv(channels=2, kernel=4),), regressor_hidden=2,
-    decoder=DecoderConfig(start=4, pose_channels=2, blocks=(2,), convolutions=1),
-)  # fmt: skip
 
 KNOWN = {
     "nsd": ("NSD", "nsd", {}, 0.0),
@@ -127,13 +119,13 @@ def write_stage(base, path):
     return RunDirectory.create(base / path, "reproduce", {"source": None})
 
 
-def write_reproduction(base, networks, names, missing=("drnet",)):
-    """A finished reproduction of the named networks in `base`; checkpoints go to `networks`."""
+def write_reproduction(base, networks, names, sizes, missing=("drnet",)):
+    """A finished reproduction of the named networks in `base`; checkpoints of such sizes go to `networks`."""
     rng = np.random.default_rng(0)
     stages = []
     for name in names:
         _, framework, training, _ = KNOWN[name]
-        save_network(DisentangledNetwork(SIZES, framework), networks / name, training)
+        save_network(DisentangledNetwork(sizes, framework), networks / name, training)
     for name in names:
         extra = KNOWN[name][3]
         for analysis in ANALYSES:
@@ -184,46 +176,49 @@ SAVED = ("fig2", "fig4", "fig8", "fig9", "progress")
 """The figures that tests save to files: saving all takes longer than a test may."""
 
 
+@contextmanager
+def few_figures() -> Iterator[None]:
+    """Draws and saves SAVED only, at a low resolution. Not a fixture: what it changes belongs to the whole
+    process, so it must not last longer than the drawing."""
+    few = tuple(spec for spec in FIGURES if spec.key in SAVED)
+    with pytest.MonkeyPatch.context() as patch, matplotlib.rc_context({"savefig.dpi": 40}):
+        patch.setattr("dpa.engine.report.whole.FIGURES", few)
+        yield
+
+
 @pytest.fixture(scope="session")
-def reproduction(tmp_path_factory):
+def reproduction(tmp_path_factory, tiny_sizes):
     """A reproduction of NSD, CSSL and CSSL (DA), DRNet missing, without its page."""
     base = tmp_path_factory.mktemp("whole") / "run"
-    write_reproduction(base, tmp_path_factory.mktemp("networks"), tuple(KNOWN))
+    write_reproduction(base, tmp_path_factory.mktemp("networks"), tuple(KNOWN), tiny_sizes)
     return base
 
 
 @pytest.fixture(scope="session")
-def few_figures():
-    """Draws and saves SAVED only, at a low resolution."""
-    with pytest.MonkeyPatch.context() as patch, matplotlib.rc_context({"savefig.dpi": 40}):
-        few = tuple(spec for spec in FIGURES if spec.key in SAVED)
-        patch.setattr("dpa.engine.report.whole.FIGURES", few)
-        yield few
-
-
-@pytest.fixture(scope="session")
-def whole(reproduction, few_figures):
+def whole(reproduction):
     """The same with its page."""
-    write_whole_report(reproduction)
+    with few_figures():
+        write_whole_report(reproduction)
     return reproduction
 
 
 @pytest.fixture(scope="session")
-def without_frames(reproduction, few_figures, tmp_path_factory):
+def without_frames(reproduction, tmp_path_factory):
     """Another one with a page that shows no frame."""
     base = tmp_path_factory.mktemp("bare") / "run"
     shutil.copytree(reproduction, base)
-    write_whole_report(base, images=False)
+    with few_figures():
+        write_whole_report(base, images=False)
     return base
 
 
 @pytest.fixture
-def saved_network(tmp_path):
+def saved_network(tmp_path, tiny_sizes):
     """(framework, training) → the folder of a tiny untrained network."""
 
     def save(framework, training=None):
         folder = tmp_path / f"networks/{framework}"
-        save_network(DisentangledNetwork(SIZES, framework), folder, training or {})
+        save_network(DisentangledNetwork(tiny_sizes, framework), folder, training or {})
         return folder
 
     return save

@@ -6,8 +6,10 @@ import json
 import re
 from html.parser import HTMLParser
 
+import matplotlib
 import pytest
 
+from dpa.engine.report import whole as whole_report
 from dpa.engine.report.findings import read_findings
 from dpa.engine.report.page_figures import FIGURES
 from dpa.engine.report.words import SECTIONS
@@ -187,6 +189,12 @@ def test_frames_are_there_when_they_may_be(whole, page):
     sample = page.scripts["viewer-data"]["networks"][0]["samples"][0]
     assert len(sample["frames"]) == 4 and sample["frames"][0].startswith("data:image/webp;base64,")
     assert sample["steps"] == [0, 1, 2, 3] and sample["trace"] == [30, 90, 140, 181]
+
+
+def test_the_quick_pages_of_these_tests_leave_no_setting_behind(whole, without_frames):
+    """Analyses tested later in the same process save figures of their own, and measure them."""
+    assert matplotlib.rcParams["savefig.dpi"] == matplotlib.rcParamsDefault["savefig.dpi"]
+    assert whole_report.FIGURES is FIGURES
 
 
 def test_a_folder_that_is_no_reproduction_is_named(tmp_path):
