@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from dpa.engine.sessions.protocol import TensorSpec
+from dpa.export import line_sampling
 from dpa.models.errors import InputError
 from dpa.models.frameworks.base import DisentangledNetwork
 
@@ -19,12 +20,14 @@ class UnknownGraph(InputError):
 
 @dataclass(frozen=True)
 class Graph:
-    """A module with its signature; what exporters, parity and fallbacks work on."""
+    """A module with its signature; what parity and fallbacks work on. exported: the same arithmetic in
+    operations that runtimes are faster at, where there is such a form; what exporters trace."""
 
     name: str
     module: nn.Module
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+    exported: nn.Module | None = None
 
 
 class PoseGraph(nn.Module):
@@ -38,6 +41,16 @@ class PoseGraph(nn.Module):
         box = self.network.localise(frames)
         _, pose_code = self.network.encode(self.network.crop(frames, box))
         return self.network.regress(pose_code), box
+
+
+class LinePoseGraph(PoseGraph):
+    """PoseGraph with its two samplings as in `line_sampling`."""
+
+    def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        thumbnails = line_sampling.thumbnail(frames, self.network.localiser_size)
+        box = self.network.localise_thumbnails(thumbnails)
+        crops = line_sampling.crop(frames, box, self.network.crop_size)
+        return self.network.regress(self.network.encode(crops)[1]), box
 
 
 class EncodeGraph(nn.Module):
@@ -74,11 +87,14 @@ class RegressGraph(nn.Module):
 
 
 def _pose(network: DisentangledNetwork) -> Graph:
+    kind = type(network)
+    plain = kind.localise is DisentangledNetwork.localise and kind.crop is DisentangledNetwork.crop
     return Graph(
         "pose",
         PoseGraph(network),
         (TensorSpec("frames", (None, 3, None, None)),),
         (TensorSpec("pose", (None, JOINTS, 3)), TensorSpec("box", (None, 4))),
+        LinePoseGraph(network) if plain else None,
     )
 
 

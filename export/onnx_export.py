@@ -77,10 +77,11 @@ def onnx_bytes(graph: "Graph") -> bytes:
 def _trace(graph: "Graph", examples: tuple[Tensor, ...], free: tuple[dict[int, Any], ...]) -> ExportedProgram:
     """Strict tracing first: only it keeps the batch free through `len(tensor)`. The other mode takes
     modules that strict tracing does not understand."""
+    module = graph.exported or graph.module
     try:
-        return torch.export.export(graph.module, examples, dynamic_shapes=free, strict=True)
+        return torch.export.export(module, examples, dynamic_shapes=free, strict=True)
     except Exception:
-        return torch.export.export(graph.module, examples, dynamic_shapes=free, strict=False)
+        return torch.export.export(module, examples, dynamic_shapes=free, strict=False)
 
 
 def _check_signature(graph: "Graph", proto: Any) -> None:

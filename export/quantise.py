@@ -1,7 +1,7 @@
 """INT8 by static calibration on real frames, with ONNX Runtime's quantiser, in two schemes: U8S8 as CPUs
 want it, S8S8 as TensorRT wants it. Weights are S8 per channel in both.
 
-Not quantised: all but convolutions, which is where the time goes; what a sampling grid depends on (the
+Not quantised: all but convolutions, which is where the time goes; what places of sampling depend on (the
 localiser: an error of the box moves the whole crop, 10 mm of pose against 2 in the encoder on a small
 NSD); the first convolution of the rest, which reads the picture itself (0.4 mm of those 2 at hardly
 any time). All three are the project's choices.
@@ -27,6 +27,9 @@ from dpa.models.frameworks.base import DisentangledNetwork
 
 SYMMETRIC = {"ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias": False}
 """What TensorRT asks for; it rejects other zero points and quantised biases."""
+
+SAMPLERS = frozenset({"GridSample", "Gather"})
+"""Operations whose second input says where to look: `line_sampling` picks rows, others sample by a grid."""
 
 SEVERITY_WARNING, SEVERITY_ERROR = 2, 3
 
@@ -99,10 +102,10 @@ def quantise(
 
 
 def kept_in_fp32(model: Any) -> list[str]:
-    """Names of the convolutions that stay fp32: every one that a sampling grid depends on, and the first
+    """Names of the convolutions that stay fp32: every one that places of sampling depend on, and the first
     of the others. model: an onnx.ModelProto whose nodes are in topological order and have names."""
     makers = {output: node for node in model.graph.node for output in node.output}
-    waiting = [node.input[1] for node in model.graph.node if node.op_type == "GridSample"]
+    waiting = [node.input[1] for node in model.graph.node if node.op_type in SAMPLERS]
     upstream: set[str] = set()
     while waiting:
         node = makers.get(waiting.pop())

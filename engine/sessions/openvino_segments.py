@@ -9,6 +9,9 @@ from typing import Any
 FOLLOWERS = frozenset({"Add", "Relu", "Sigmoid"})
 """What is fused with the convolution before it."""
 
+SAMPLERS = frozenset({"GridSample", "Gather"})
+"""Operations whose second input says where to look."""
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -72,12 +75,29 @@ def split(model: Any) -> list[Segment]:
 def _places(model: Any) -> list[tuple[Any, str]]:
     """Where to cut, and the precision of what lies before each cut."""
     ordered = model.get_ordered_ops()
-    samplers = [node for node in ordered if node.get_type_name() == "GridSample"]
-    places = [(samplers[-1].output(0), "f32")] if samplers else []
+    crop = _sampled_by_a_network(ordered)
+    places = [(crop, "f32")] if crop is not None else []
     convolutions = [number for number, node in enumerate(ordered) if node.get_type_name() == "Convolution"]
     if convolutions and any(node.get_type_name() == "MatMul" for node in ordered[convolutions[-1] :]):
         places.append((_after(ordered[convolutions[-1]]), "bf16"))
     return places
+
+
+def _sampled_by_a_network(ordered: list[Any]) -> Any:
+    """What the first convolution reads that comes after a sampling whose places are computed by other
+    convolutions: the crop, as the encoder gets it. None where nothing is sampled so."""
+    after_convolution: set[str] = set()
+    after_sampling: set[str] = set()
+    for node in ordered:
+        kind, sources = node.get_type_name(), [_id(source) for source in _sources(node)]
+        if kind == "Convolution" and sources[0] in after_sampling:
+            return node.input(0).get_source_output()
+        if kind == "Convolution" or not after_convolution.isdisjoint(sources):
+            after_convolution.add(_id(node))
+        samples_there = kind in SAMPLERS and sources[1] in after_convolution
+        if samples_there or not after_sampling.isdisjoint(sources):
+            after_sampling.add(_id(node))
+    return None
 
 
 def _after(convolution: Any) -> Any:
