@@ -10,7 +10,9 @@ from dpa.kernels import WHOLE_FRAME, composite, composite_crop
 
 def thumbnails(rgb: Tensor, scene: Scene, plates: Tensor, size: int) -> Tensor:
     """The adversarial frame at localiser size. rgb [B, 3, s, s], plates [P, 3, H, W] → [B, 3, size, size]."""
-    whole = rgb.new_tensor(WHOLE_FRAME).expand(rgb.shape[0], 4)
+    whole = rgb.new_zeros(rgb.shape[0], 4)
+    for place, value in enumerate(WHOLE_FRAME):
+        whole[:, place] = value  # filled on the device: no CUDA graph holds a copy from the host
     return crops(rgb, scene, plates, whole, size)
 
 

@@ -10,6 +10,7 @@ from dpa.engine.attack.backends.compiled import compiled_step
 from dpa.engine.attack.backends.eager import EagerStep
 from dpa.engine.attack.backends.exporting import exporter
 from dpa.engine.attack.backends.fused import FusedStep
+from dpa.engine.attack.backends.graphed import GraphedStep
 from dpa.engine.attack.backends.protocol import StepBackend
 from dpa.engine.attack.buckets import step_sizes
 from dpa.engine.attack.config import AttackConfig
@@ -37,7 +38,7 @@ def automatic(objective: Objective, sizes: tuple[int, ...]) -> AutoStep:
     """The fastest (see auto.MARGIN) of eager, fused, and compiled where its graph is in the cache already
     (`compiled` puts it there; exporting takes longer than most attacks) and is admitted."""
     candidates: dict[str, StepBackend] = {"eager": EagerStep(objective, sizes)}
-    makers: dict[str, Callable[[Objective, tuple[int, ...]], StepBackend]] = {"fused": FusedStep}
+    makers: dict[str, Callable[[Objective, tuple[int, ...]], StepBackend]] = {"fused": fused_step}
     kept = exporter()
     if kept is not None and kept.kept(objective):
         makers["compiled"] = compiled_step
@@ -49,9 +50,15 @@ def automatic(objective: Objective, sizes: tuple[int, ...]) -> AutoStep:
     return fastest(candidates, objective)
 
 
+def fused_step(objective: Objective, sizes: tuple[int, ...]) -> StepBackend:
+    """The fused step; on a GPU as one CUDA graph a call size."""
+    step = FusedStep(objective, sizes)
+    return GraphedStep(step) if objective.plates.device.type == "cuda" else step
+
+
 BACKENDS: dict[str, Callable[[Objective, tuple[int, ...]], StepBackend]] = {
     "eager": EagerStep,
-    "fused": FusedStep,
+    "fused": fused_step,
     "compiled": compiled_step,
     "auto": automatic,
 }
