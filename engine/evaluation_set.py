@@ -12,6 +12,7 @@ from dpa import __version__
 from dpa.engine.cache import cache_folder
 from dpa.models.data.store import PackedStore
 from dpa.models.data.store_errors import OutputExists
+from dpa.models.data.synthetic.fingerprint import generator_fingerprint
 from dpa.models.data.synthetic.generate import SynthConfig, generate
 
 SEED = 20_231_122
@@ -40,7 +41,7 @@ def evaluation_config() -> SynthConfig:
 def default_evaluation_set(progress: Callable[[int, int], None] | None = None) -> PackedStore:
     """The evaluation set from the cache; made first where it is not there (tens of seconds).
 
-    Its folder's name holds the recipe and the package's version, so that neither is ever mixed up.
+    Its folder's name holds the recipe, the package's version and the generator's code: see `set_key`.
     progress: called with (images done, images in all) while it is made.
     """
     return cached_set("evaluation", evaluation_config(), progress)
@@ -51,7 +52,7 @@ def cached_set(
 ) -> PackedStore:
     """A generated set from the cache's folder NAME-KEY, made first where it is not there. name, progress: see
     `default_evaluation_set`."""
-    path = cache_folder() / f"{name}-{recipe_key(config)}"
+    path = cache_folder() / f"{name}-{set_key(config)}"
     if not path.is_dir():
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -59,6 +60,12 @@ def cached_set(
         except OutputExists:  # another process was faster
             pass
     return PackedStore.open(path)
+
+
+def set_key(config: SynthConfig) -> str:
+    """Twelve hexadecimal digits that name a set in the cache: its recipe and the code that draws it, so that
+    a changed generator never meets what the former one drew."""
+    return hashlib.sha256((recipe_key(config) + generator_fingerprint()).encode()).hexdigest()[:12]
 
 
 def recipe_key(config: SynthConfig) -> str:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from dpa.engine.analysis.config import AnalyzeConfig
 from dpa.engine.attack.config import AttackRunConfig
-from dpa.engine.evaluation_set import evaluation_config, recipe_key
+from dpa.engine.evaluation_set import evaluation_config, set_key
 
 EVALUATION_SET = "${DPA_CACHE:-$HOME/.cache/dpa-engine}/evaluation-"
 """Where the default evaluation set is, for commands that want a path."""
@@ -35,7 +35,7 @@ def analyze_command(config: AnalyzeConfig) -> str:
 
 def evaluate_command(spec: str, source: Path | None) -> str:
     """`dpa-engine evaluate` on the data, the default set where none are named."""
-    data = EVALUATION_SET + recipe_key(evaluation_config()) if source is None else shlex.quote(str(source))
+    data = EVALUATION_SET + set_key(evaluation_config()) if source is None else shlex.quote(str(source))
     return f"dpa-engine evaluate {shlex.quote(spec)} {data}"
 
 
