@@ -5,12 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
+from dpa.engine.commands.specs import NETWORK
+
 Flag = typer.Option
 
 
 def bench_attack(
     source: Annotated[Path | None, typer.Argument(help="Packed set (default: the evaluation set).")] = None,
-    target: Annotated[str, Flag(help="Network that is attacked.")] = "zoo:nsd",
+    target: Annotated[str, Flag(help=f"Network that is attacked: {NETWORK}.")] = "zoo:nsd",
     name: Annotated[
         list[str] | None,
         Flag(help="plain, eager, fused, compiled, auto, auto-polyak [default: these]; foolbox, art."),

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dpa.engine.commands.specs import NETWORK
+
 if TYPE_CHECKING:
     from dpa.bench.long_run_process import Watched
 
@@ -16,7 +18,7 @@ def long_run(
     source: Annotated[
         Path | None, Flag(help="Packed set to attack. [synthetic frames, made in FOLDER/data]")
     ] = None,
-    target: Annotated[str, Flag(help="Network that is attacked.")] = "zoo:nsd",
+    target: Annotated[str, Flag(help=f"Network that is attacked: {NETWORK}.")] = "zoo:nsd",
     samples: Annotated[int, Flag(min=1, help="Frames to attack.")] = 10_000,
     max_steps: Annotated[int, Flag(min=0, help="Updates of a sample at most.")] = 200,
     batch: Annotated[int, Flag(min=1, help="Samples attacked at once.")] = 256,

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from dpa.engine.commands.specs import NETWORK
+
 EXPORTED_AS = {"onnxruntime": "onnx", "openvino": "openvino", "tensorrt": "tensorrt", "torch": "onnx"}
 """A row's back-end → what `--backend` calls it; torch takes part in every run."""
 
@@ -14,7 +16,7 @@ def bench_sessions(
         list[str],
         typer.Argument(
             metavar="NETWORK...",
-            help="zoo:NAME, a run directory, or untrained:paper, untrained:small (speed only).",
+            help=f"{NETWORK}; or untrained:paper, untrained:small (speed only).",
         ),
     ],
     engine: Annotated[

@@ -5,12 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
+from dpa.engine.commands.specs import NETWORK
+
 Flag = typer.Option
 
 
 def bench_step(
     source: Annotated[Path | None, typer.Argument(help="Packed set (default: the evaluation set).")] = None,
-    target: Annotated[str, Flag(help="Network that is attacked.")] = "zoo:nsd",
+    target: Annotated[str, Flag(help=f"Network that is attacked: {NETWORK}.")] = "zoo:nsd",
     name: Annotated[list[str] | None, Flag(help="plain, eager, fused, compiled.  [default: all]")] = None,
     batch: Annotated[list[int] | None, Flag(min=1, help="Batch sizes.  [default: 1, 4, 16, 64]")] = None,
     seconds: Annotated[float, Flag(min=0.0, help="Duration of each measurement.")] = 3.0,

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dpa.engine.commands.specs import NETWORK
+
 if TYPE_CHECKING:
     from dpa.engine.analysis.config import AnalyzeConfig
     from dpa.models.data.store import PackedStore
@@ -20,9 +22,7 @@ def analyze(
             help="swap, zero, tsne, channels, sweep, dc, iob, counterfactual; metrics for dc and iob. [all]",
         ),
     ] = None,
-    network: Annotated[
-        str | None, Flag(help="zoo:NAME, a run directory or my_module:load. [zoo:nsd]")
-    ] = None,
+    network: Annotated[str | None, Flag(help=f"{NETWORK}. [zoo:nsd]")] = None,
     data: Annotated[
         Path | None, Flag(help="Packed data set; without one, an evaluation set is made once and kept.")
     ] = None,

@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
+from dpa.engine.commands.specs import NETWORK
+
 
 def check_framework(
-    spec: Annotated[
-        str, typer.Argument(metavar="SPEC", help="my_package.my_module:load, a run directory or zoo:NAME.")
-    ],
+    spec: Annotated[str, typer.Argument(metavar="SPEC", help=f"{NETWORK}.")],
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     seed: Annotated[int, typer.Option(help="Of the pictures that it is tried on.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,

@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
+from dpa.engine.commands.specs import NETWORK
+
 
 def evaluate(
-    network: Annotated[str, typer.Argument(help="zoo:NAME, a run directory or my_module:load.")],
+    network: Annotated[str, typer.Argument(help=f"{NETWORK}.")],
     data: Annotated[Path, typer.Argument(help="Packed data set that training never saw.")],
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     json_: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dpa.engine.commands.specs import NETWORK
+
 if TYPE_CHECKING:
     from dpa.engine.prediction.stream import Tally
     from dpa.engine.sessions.protocol import Session
@@ -15,9 +17,7 @@ def predict(
         list[Path], typer.Argument(metavar="SOURCE...", help="Images, folders, packed sets or videos.")
     ],
     engine: Annotated[Path | None, typer.Option(help="Engine folder written by `export`.")] = None,
-    network: Annotated[
-        str | None, typer.Option(help="zoo:NAME or a run directory, in place of --engine.")
-    ] = None,
+    network: Annotated[str | None, typer.Option(help=f"{NETWORK}, in place of --engine.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="File .jsonl, .csv or .parquet (default: JSON lines on stdout).")
     ] = None,

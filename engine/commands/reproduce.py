@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dpa.engine.commands.specs import NAMED
+
 if TYPE_CHECKING:
     from dpa.engine.reproduce.config import ReproduceConfig
 
@@ -17,7 +19,7 @@ def reproduce(
     ),
     frameworks: Annotated[
         str | None,
-        Flag(metavar="nsd,NAME=PATH", help="Of the zoo, or run directories. [nsd,drnet,cssl,cssl-da]"),
+        Flag(metavar="nsd,NAME=SPEC", help=f"Names in the zoo, or {NAMED}. [nsd,drnet,cssl,cssl-da]"),
     ] = None,
     data: Annotated[
         Path | None, Flag(help="Packed data set; without one, an evaluation set is made once and kept.")

@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
+from dpa.engine.commands.specs import NETWORK
+
 
 def ablate(
-    networks: Annotated[list[str], typer.Argument(help="Networks to compare: zoo:NAME or runs.")],
+    networks: Annotated[list[str], typer.Argument(help=f"Networks to compare, each {NETWORK}.")],
     data: Annotated[
         Path | None, typer.Option(help="Packed data set. Without it, the default evaluation set.")
     ] = None,

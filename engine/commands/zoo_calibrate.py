@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from dpa.engine.commands.specs import NAMED
+
 Flag = typer.Option
 
 
@@ -12,9 +14,8 @@ def calibrate(
     networks: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME|NAME=RUN]...",
-            help="Beside silhouette, entangled and oracle-swap: nsd, mine=runs/mine, or one of the three as"
-            " entangled=RUN.",
+            metavar="[NAME|NAME=SPEC]...",
+            help=f"Beside (or in place of) silhouette, entangled, oracle-swap: names in the zoo, or {NAMED}.",
         ),
     ] = None,
     out: Annotated[Path, Flag(help="Folder; what it holds already is reused.")] = Path("runs/calibration"),

@@ -46,10 +46,10 @@ USED: Mapping[str, tuple[str, ...]] = {
 class ReproduceConfig(Config):
     """One run of `dpa-engine reproduce`.
 
-    frameworks: names in the zoo, or NAME=PATH with a run directory. source: a packed store, None for the
-    default evaluation set. attack: limits and step of every attack; attacked: frames that each network's own
-    attack takes, crossed: those of an attack with another's pictures. samples, pool, pairs, sweep_pairs,
-    sweep_step, neighbours, permutations, iob: as `AnalyzeConfig` has them.
+    frameworks: names in the zoo, or NAME=SPEC with a run directory or my_module:load. source: a packed store,
+    None for the default evaluation set. attack: limits and step of every attack; attacked: frames that each
+    network's own attack takes, crossed: those of an attack with another's pictures. samples, pool, pairs,
+    sweep_pairs, sweep_step, neighbours, permutations, iob: as `AnalyzeConfig` has them.
     shown: attacks of each network that can be watched on the page.
     """
 

@@ -1,4 +1,5 @@
-"""Every console script and every one of its commands explains itself at once: nothing heavy is imported."""
+"""Every console script and every one of its commands explains itself at once: nothing heavy is imported.
+Where one says how a network is named, it says every way."""
 
 import json
 import subprocess
@@ -35,8 +36,9 @@ def explain(path, command):
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
         typer.main.get_command(app).main([*path, "--help"], prog_name="x")
+    told = [text for one in command.params for text in (one.metavar, getattr(one, "help", None)) if text]
     heavy = [name for name in sys.argv[2].split(",") if name in sys.modules]
-    answers[" ".join(path)] = {"help": said.getvalue(), "heavy": heavy}
+    answers[" ".join(path)] = {"help": said.getvalue(), "heavy": heavy, "told": told}
     for name, inner in getattr(command, "commands", {}).items():
         explain([*path, name], inner)
 
@@ -57,6 +59,9 @@ def test_help_is_light(script: str) -> None:
     for command, answer in answers.items():
         assert "--help" in answer["help"], command
         assert answer["heavy"] == [], f"{script} {command} --help imports {answer['heavy']}"
+        for text in answer["told"]:
+            named = "zoo:NAME" in text or "run directories" in text
+            assert not named or "my_module:load" in text, f"{script} {command}: {text}"
     if script == "dpa-engine":
         assert {"data info", "doctor", "bench data"} <= answers.keys()
 
