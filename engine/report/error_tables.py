@@ -19,6 +19,7 @@ from dpa.engine.report.paper_tables import TABLE_1_SUBJECTS, recomputed_subject
 from dpa.engine.report.run_words import DASH, PROTOCOL, Pair, Runs, arrow, percent, runs_note
 
 PRINTED, RECOMPUTED, ALL = "average, printed", "average, recomputed", "all samples"
+PAPERS_AGAIN = "paper's average, recomputed"
 
 
 def table_1(runs: Runs) -> Table:
@@ -31,7 +32,7 @@ def table_1(runs: Runs) -> Table:
         ours = [run for run in runs if run.target.framework == framework]
         columns += [(f"{run.target.name}, ours", partial(_ours, run)) for run in ours]
     columns.append(("average, paper", _paper_printed))
-    columns.append(("the same, recomputed", _paper_recomputed))
+    columns.append((PAPERS_AGAIN, _paper_recomputed))
     columns.append(("average, ours", lambda row: _mean([_ours(run, row) for run in runs])))
     cells = [[row, *(arrow(value(row)) for _, value in columns)] for row in (*rows, PRINTED, RECOMPUTED, ALL)]
     note = (

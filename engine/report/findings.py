@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from dpa.engine.analysis.config import ANALYSES
 from dpa.engine.attack.stored import read_samples
 from dpa.engine.report.attack_runs import AttackRun, Role, read_run
+from dpa.engine.report.paper import FRAMEWORKS
 from dpa.engine.runs.directory import RESULTS, RunDirectory
 from dpa.engine.runs.errors import NotARun
 
@@ -61,7 +62,7 @@ class Findings:
 
 def paper_title(role: Role) -> str | None:
     """ "NSD", "CSSL (DA)" and so on; None for a network that the paper has not."""
-    if role.framework is None or role.ablated or (role.augmented and role.framework != "CSSL"):
+    if role.framework not in FRAMEWORKS or role.ablated or (role.augmented and role.framework != "CSSL"):
         return None
     return f"{role.framework} (DA)" if role.augmented else role.framework
 

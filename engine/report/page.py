@@ -13,6 +13,7 @@ from PIL import Image
 from dpa.engine.attack.summary import data_note
 from dpa.engine.report.findings import Findings
 from dpa.engine.report.page_figures import FigureSpec, commands_of_figure, missing_of
+from dpa.engine.report.run_words import DASH
 from dpa.engine.report.viewer import png_uri, svg_uri, viewer_data
 from dpa.engine.report.whole_tables import SLIP, SUMMARY, PageTable
 from dpa.engine.report.words import SECTIONS, headline
@@ -22,17 +23,28 @@ TEMPLATES = Path(__file__).parent / "page"
 SCREEN = 0.66
 """Pixels on the screen for each pixel of a drawing's PNG: text is then as large as the page's."""
 
+OURS, PAPER = ", ours", ", paper"
+
+FEW = 4
+"""Columns that a phone shows side by side: a row of more becomes a card there."""
+
+MANY = 7
+"""Columns above which a table is set closer, its cells in more than one line."""
+
 MOST_SVG = 250_000
 """Bytes above which a drawing is embedded as pixels."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """text: as printed. kind: CSS classes. marks: data- attributes that name the figure it prints."""
+    """text: as printed. kind: CSS classes. marks: data- attributes that name the figure it prints. label:
+    whose figure it is, for a card. beside: the paper's figure, where it stands under ours."""
 
     text: str
     kind: str
     marks: Mapping[str, str]
+    label: str = ""
+    beside: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,15 +104,23 @@ def _json(value: object) -> Markup:
 def table_context(one: PageTable, results: Mapping[str, Any]) -> dict[str, Any]:
     """What the template of a table is given."""
     made = one.table
+    shown = shown_columns(made.columns)
     rows = []
     for number, row in enumerate(made.rows):
         cells = []
-        for column, text in zip(made.columns, row, strict=True):
-            marks = _marks(one.key, number, column, results)
-            cells.append(Cell(text, _kind(column, text), marks))
+        for place, paper in shown:
+            column, text = made.columns[place], row[place]
+            marks, label = _marks(one.key, number, column, results), column.removesuffix(OURS)
+            beside = "" if paper is None or row[paper] == DASH else _unbroken(row[paper])
+            cells.append(Cell(_unbroken(text), _kind(column, text), marks, label, beside))
         rows.append(cells)
-    heads = [Cell(column, _kind(column, ""), {}) for column in made.columns]
+    heads = [
+        Cell(made.columns[place], _kind(made.columns[place], ""), {}, beside="" if paper is None else "paper")
+        for place, paper in shown
+    ]
     return {
+        "cards": len(shown) > FEW,
+        "many": len(shown) > MANY,
         "key": one.key,
         "title": made.title,
         "note": made.note,
@@ -110,21 +130,41 @@ def table_context(one: PageTable, results: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def shown_columns(columns: Sequence[str]) -> list[tuple[int, int | None]]:
+    """The columns that the page shows, each with the paper's column whose figures stand under its own: "NSD,
+    paper" is no column of its own beside one "NSD, ours"."""
+    place_of = {column: place for place, column in enumerate(columns)}
+    with_ours = {
+        place_of.get(column.removesuffix(OURS) + PAPER) for column in columns if column.endswith(OURS)
+    }
+    return [
+        (place, place_of.get(column.removesuffix(OURS) + PAPER) if column.endswith(OURS) else None)
+        for place, column in enumerate(columns)
+        if place not in with_ours
+    ]
+
+
+def _unbroken(text: str) -> str:
+    """A sign stays on the line of its number."""
+    return text.replace(" %", "\u00a0%").replace(SLIP, f"\u00a0{SLIP.strip()}")
+
+
 def _kind(column: str, text: str) -> str:
     kinds = [
         name
-        for name, endings in (("paper", ", paper"), ("ours", (", ours", ", frame", ", box")))
+        for name, endings in (("paper", PAPER), ("ours", (OURS, ", frame", ", box")))
         if column.endswith(endings)
     ]
     kinds += ["slip"] if SLIP.strip() in text else []
-    return " ".join([*kinds, *(["absent"] if text == "missing" else [])])
+    kinds += ["absent"] if text == "missing" else []
+    return " ".join(kinds)
 
 
 def _marks(key: str, number: int, column: str, results: Mapping[str, Any]) -> dict[str, str]:
-    if key != "summary" or not column.endswith(", ours"):
+    if key != "summary" or not column.endswith(OURS):
         return {}
     titles: Mapping[str, str] = results["titles"]
-    name = titles.get(column.removesuffix(", ours"))
+    name = titles.get(column.removesuffix(OURS))
     if name is None:
         return {}
     measure = SUMMARY[number].key

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from dpa.engine.analysis.table import Table, table
 from dpa.engine.attack.summary import data_note
 from dpa.engine.calibration.page import calibration_of
-from dpa.engine.report.error_tables import PRINTED, RECOMPUTED, cross_generator
+from dpa.engine.report.error_tables import PAPERS_AGAIN, PRINTED, RECOMPUTED, cross_generator
 from dpa.engine.report.findings import Findings, NetworkFindings, paper_title
 from dpa.engine.report.paper import FRAMEWORKS, TABLE_1_AVERAGES, TABLE_2, recomputed_average
 from dpa.engine.report.paper_tables import TABLE_3, TABLE_4
@@ -114,8 +114,9 @@ def _in_the_papers_order(findings: Findings) -> list[tuple[NetworkFindings | Non
     found: list[tuple[NetworkFindings | None, str, str | None]] = [
         (one, one.title, paper_title(one.role)) for one in findings.networks
     ]
-    found += [(None, one["title"], one["title"]) for one in findings.missing]
     order = [*FRAMEWORKS, "CSSL (DA)"]
+    missing = [one["title"] for one in findings.missing]
+    found += [(None, title, title if title in order else None) for title in missing]
     return sorted(found, key=lambda one: order.index(one[2]) if one[2] in order else len(order))
 
 
@@ -151,7 +152,7 @@ def flagged(made: Table) -> Table:
     for place, column in enumerate(made.columns):
         if column.endswith("paper") and rows[PRINTED][place] != rows[RECOMPUTED][place]:
             rows[PRINTED][place] += SLIP
-    side, again = made.columns.index("average, paper"), made.columns.index("the same, recomputed")
+    side, again = made.columns.index("average, paper"), made.columns.index(PAPERS_AGAIN)
     for name, row in rows.items():
         if (
             name not in (PRINTED, RECOMPUTED)

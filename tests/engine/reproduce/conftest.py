@@ -21,8 +21,14 @@ KNOWN = {
     "nsd": ("NSD", "nsd", {}, 0.0),
     "cssl": ("CSSL", "cssl", {}, 0.01),
     "cssl-da": ("CSSL (DA)", "cssl", {"augment": "rgb-jitter"}, 0.02),
+    "drnet": ("DRNet", "drnet", {}, 0.03),
+    "silhouette": ("silhouette", "silhouette", {}, 0.04),
+    "entangled": ("entangled", "entangled", {}, 0.05),
+    "oracle-swap": ("oracle-swap", "oracle-swap", {}, 0.06),
 }
 """name: title, framework, training, and what is added to every figure of it."""
+
+FEW = ("nsd", "cssl", "cssl-da")
 
 SUMMARY = {
     "dc": 0.71, "dcor": 0.4, "dc_null_p95": 0.55, "dcor_null_p95": 0.1, "dc_p_value": 0.005,
@@ -190,7 +196,18 @@ def few_figures() -> Iterator[None]:
 def reproduction(tmp_path_factory, tiny_sizes):
     """A reproduction of NSD, CSSL and CSSL (DA), DRNet missing, without its page."""
     base = tmp_path_factory.mktemp("whole") / "run"
-    write_reproduction(base, tmp_path_factory.mktemp("networks"), tuple(KNOWN), tiny_sizes)
+    write_reproduction(base, tmp_path_factory.mktemp("networks"), FEW, tiny_sizes)
+    return base
+
+
+@pytest.fixture(scope="session")
+def seven(tmp_path_factory, tiny_sizes):
+    """The page of all seven networks, without drawings: its tables are what is looked at."""
+    base = tmp_path_factory.mktemp("seven") / "run"
+    write_reproduction(base, tmp_path_factory.mktemp("networks"), tuple(KNOWN), tiny_sizes, missing=())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dpa.engine.report.whole.FIGURES", ())
+        write_whole_report(base)
     return base
 
 

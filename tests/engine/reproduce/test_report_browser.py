@@ -77,6 +77,21 @@ def test_slider_skeleton_and_scrubber(whole, opened):
     assert trouble == []
 
 
+@pytest.mark.parametrize("width", [390, 901])
+def test_no_table_scrolls_sideways_with_seven_networks(seven, opened, width):
+    page, trouble = opened(seven / "report.html", width=width)
+    wide = page.evaluate(
+        "[...document.querySelectorAll('figure.table .scroll')].filter(e => e.scrollWidth > e.clientWidth)"
+        ".map(e => e.parentElement.id)"
+    )
+    assert wide == [] and trouble == []
+    summary = page.locator("#summary")
+    assert summary.locator("td[data-figure]").count() == 7 * 15
+    card = summary.locator("td[data-figure=dc][data-network=silhouette]")
+    before = card.evaluate("e => getComputedStyle(e, '::before').content")
+    assert before == ('"silhouette"' if width <= 900 else "none")
+
+
 def test_the_page_fits_a_phone(whole, opened):
     page, trouble = opened(whole / "report.html", width=390)
     assert page.evaluate("document.documentElement.scrollWidth") == 390

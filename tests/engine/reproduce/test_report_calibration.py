@@ -30,6 +30,15 @@ def test_without_a_reference_network_there_is_no_calibration(reproduction) -> No
     assert calibration_of(findings) is None and "calibration" not in page_tables(findings)
 
 
+def test_networks_that_the_paper_has_not_stand_without_a_value_of_the_papers(reproduction) -> None:
+    tables = page_tables(with_ends(read_findings(reproduction)))
+    summary, metrics = tables["summary"].table, tables["table3"].table
+    for title in ("NSD", "CSSL"):  # their titles; their roles are silhouette and entangled
+        assert f"{title}, ours" in summary.columns and f"{title}, paper" not in summary.columns
+        assert f"{title}, ours" in metrics.columns
+    assert "CSSL (DA), paper" in summary.columns
+
+
 def test_the_page_shows_each_reading_its_place_and_its_command(reproduction) -> None:
     findings = with_ends(read_findings(reproduction))
     tables = page_tables(findings)

@@ -11,6 +11,7 @@ import pytest
 
 from dpa.engine.report import whole as whole_report
 from dpa.engine.report.findings import read_findings
+from dpa.engine.report.page import shown_columns
 from dpa.engine.report.page_figures import FIGURES
 from dpa.engine.report.words import SECTIONS
 from dpa.engine.runs.errors import NotARun
@@ -101,6 +102,24 @@ def test_numbers_on_the_page_are_those_of_results_json(whole, page):
         digits = len(text.partition(".")[2])
         assert text == f"{value * (100 if percent else 1):.{digits}f}"
         assert marks["title"] == results["commands"][marks["data-network"]][marks["data-figure"]]
+
+
+def test_the_papers_figures_stand_under_ours_and_cards_say_whose_they_are(whole):
+    text = (whole / "report.html").read_text()
+    summary = re.search(r'<figure class="table" id="summary">.*?</figure>', text, flags=re.DOTALL)[0]
+    heads = re.findall(r"<th scope=\"col\"[^>]*>(.*?)</th>", summary)
+    paper = '<span class="beside">paper</span>'
+    networks = ("NSD", "DRNet", "CSSL", "CSSL (DA)")
+    assert heads == ["figure", "disentangled", *(f"{name}, ours{paper}" for name in networks)]
+    cells = re.findall(r'<td class="ours"[^>]*?data-label="(.*?)".*?>(.*?)</td>', summary)
+    assert cells[0] == ("NSD", '0.71<span class="beside">0.88</span>')
+    assert ("CSSL", '181.3<span class="beside slip">207.5\u00a0† (187.8)</span>') in cells
+    assert ("NSD", "0.40") in cells  # dCor, of which the paper has none
+
+
+def test_columns_that_have_no_counterpart_stay_by_themselves():
+    columns = ["", "A, paper", "A, ours", "B, paper", "B, frame", "C, ours", "A, ours again"]
+    assert shown_columns(columns) == [(0, None), (2, 1), (3, None), (4, None), (5, None), (6, None)]
 
 
 def test_results_are_the_stages_own(whole):
