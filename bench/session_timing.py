@@ -1,10 +1,11 @@
-"""Sessions timed against one another: every round calls each of them once, so that a slow moment of the
-machine falls on all alike."""
+"""Sessions timed against one another: every round gives each of them a burst of calls, so that a slow
+moment of the machine falls on all alike."""
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,70 +13,86 @@ from torch import Tensor
 
 from dpa.engine.sessions.protocol import Session
 
-MIN_ROUNDS = 5
-
-
-@dataclass(frozen=True)
-class Contender:
-    """A session to be timed. shift_mm: its mean distance to fp32 torch, 0 for that itself."""
-
-    session: Session
-    precision: str
-    shift_mm: float
+MIN_ROUNDS = 3
+BURST = 3
+"""Calls of a burst that count; one more goes before, which wakes the session's threads."""
+QUIET_S = 0.03
+"""Wait before each burst. Idle threads of OpenMP and of ONNX Runtime spin for 4 to 15 ms and take a core
+from whoever comes next."""
 
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds a call, percentiles over `rounds` calls; peak_mb: most memory of the process while
-    this session alone ran, None where the system does not tell."""
+    """Milliseconds a call, percentiles over `calls`; peak_mb: most memory of the session's process while it
+    ran, None where the system does not tell."""
 
     p50_ms: float
     p90_ms: float
     p95_ms: float
     p99_ms: float
-    rounds: int
+    calls: int
     peak_mb: float | None
 
 
-def time_together(
-    contenders: Sequence[Contender],
-    feeds: dict[str, Tensor],
-    duration_s: float,
-    prepare: Callable[[], dict[str, Tensor]] | None = None,
-) -> list[Latency]:
-    """Latency of each contender on the same inputs, interleaved, for about `duration_s` each.
+class Timed(Protocol):
+    """What can be timed."""
 
-    prepare: makes the inputs anew, and its time counts (uint8 frames to tensors, end to end). Two calls
-    of each go before and do not count.
-    """
-    peaks = [_peak_mb(one.session, feeds) for one in contenders]
+    def burst(self) -> list[float]:
+        """Seconds of each of BURST calls."""
+        ...
+
+    def peak_mb(self) -> float | None:
+        """See Latency; two calls that do not count."""
+        ...
+
+
+class TimedSession:
+    """A session and what it is fed with. prepare: makes the inputs anew for each call, and its time counts
+    (uint8 frames to tensors, end to end)."""
+
+    def __init__(
+        self,
+        session: Session,
+        feeds: dict[str, Tensor],
+        prepare: Callable[[], dict[str, Tensor]] | None = None,
+    ) -> None:
+        self._session, self._prepare = session, prepare or (lambda: feeds)
+
+    def burst(self) -> list[float]:
+        seconds = []
+        for _ in range(1 + BURST):
+            begin = time.perf_counter()
+            self._session.run(self._prepare())
+            if self._session.device.startswith("cuda"):
+                torch.cuda.synchronize()
+            seconds.append(time.perf_counter() - begin)
+        return seconds[1:]
+
+    def peak_mb(self) -> float | None:
+        try:  # Linux's high-water mark is reset first
+            Path("/proc/self/clear_refs").write_text("5")
+            told = True
+        except OSError:
+            told = False
+        for _ in range(2):
+            self._session.run(self._prepare())
+        if not told:
+            return None
+        status = Path("/proc/self/status").read_text()
+        return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1e3
+
+
+def time_together(contenders: Sequence[Timed], duration_s: float) -> list[Latency]:
+    """Latency of each contender, interleaved, for about `duration_s` each, the waits included."""
+    peaks = [one.peak_mb() for one in contenders]
     seconds: list[list[float]] = [[] for _ in contenders]
     end = time.perf_counter() + duration_s * len(contenders)
-    while len(seconds[0]) < MIN_ROUNDS or time.perf_counter() < end:
+    while len(seconds[0]) < MIN_ROUNDS * BURST or time.perf_counter() < end:
         for index, one in enumerate(contenders):
-            begin = time.perf_counter()
-            one.session.run(feeds if prepare is None else prepare())
-            if one.session.device.startswith("cuda"):
-                torch.cuda.synchronize()
-            seconds[index].append(time.perf_counter() - begin)
+            time.sleep(QUIET_S)
+            seconds[index] += one.burst()
     made = []
     for times, peak in zip(seconds, peaks, strict=True):
         p50, p90, p95, p99 = (1e3 * np.percentile(times, [50, 90, 95, 99])).tolist()
         made.append(Latency(p50, p90, p95, p99, len(times), peak))
     return made
-
-
-def _peak_mb(session: Session, feeds: dict[str, Tensor]) -> float | None:
-    """The process's most resident memory during two calls, MB; Linux's high-water mark is reset first."""
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-        told = True
-    except OSError:
-        told = False
-    for _ in range(2):
-        session.run(feeds)
-    if not told:
-        return None
-    status = Path("/proc/self/status").read_text()
-    kilobytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
-    return int(kilobytes) / 1e3

@@ -57,6 +57,8 @@ class OnnxRuntimeSession:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or torch.get_num_threads()
         options.log_severity_level = SEVERITY_ERROR
+        # else its idle threads spin for milliseconds after a run, on cores that torch works on next
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         wanted: list[Any] = [PROVIDERS["cpu"]]
         if kind == "cuda":
             wanted.insert(0, (PROVIDERS["cuda"], {"device_id": self._ordinal}))

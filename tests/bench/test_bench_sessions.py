@@ -12,10 +12,13 @@ from typer.testing import CliRunner
 from dpa.bench import sessions
 from dpa.bench.session_networks import untrained
 from dpa.bench.session_plot import plot_sessions
-from dpa.bench.session_timing import MIN_ROUNDS, Contender, time_together
+from dpa.bench.session_process import Apart, Opening
+from dpa.bench.session_timing import BURST, MIN_ROUNDS, TimedSession, time_together
 from dpa.engine.readable_errors import ReadableErrors
 from dpa.engine.sessions.protocol import TensorSpec
 from dpa.engine.sessions.torch_session import TorchSession
+from dpa.models.errors import DpaError, InputError
+from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.networks.config import PRESETS
 
 
@@ -35,12 +38,14 @@ class Waits(TorchSession):
 
 def test_everyone_is_called_in_turn_and_as_often() -> None:
     calls: list[str] = []
-    contenders = [Contender(Waits(name, ms, calls), "fp32", 0.0) for name, ms in (("a", 4), ("b", 1))]
-    first, second = time_together(contenders, {"x": torch.zeros(3, 2)}, duration_s=0.02)
+    feeds = {"x": torch.zeros(3, 2)}
+    contenders = [TimedSession(Waits(name, ms, calls), feeds) for name, ms in (("a", 4), ("b", 1))]
+    first, second = time_together(contenders, duration_s=0.02)
     assert calls[:4] == ["a", "a", "b", "b"], "two calls each before the clock"
-    rest = calls[4:]
-    assert rest == ["a", "b"] * (len(rest) // 2)
-    assert first.rounds == second.rounds == len(rest) // 2 >= MIN_ROUNDS
+    rounds, rest = divmod(len(calls) - 4, 2 * (1 + BURST))
+    assert rest == 0 and rounds >= MIN_ROUNDS
+    assert calls[4:] == (["a"] * (1 + BURST) + ["b"] * (1 + BURST)) * rounds
+    assert first.calls == second.calls == rounds * BURST, "the first call of a burst does not count"
     assert first.p50_ms >= 4 and second.p50_ms >= 1
     assert first.p50_ms <= first.p90_ms <= first.p95_ms <= first.p99_ms
     assert first.peak_mb is None or first.peak_mb > 10
@@ -51,8 +56,22 @@ def test_preparation_counts_when_it_is_asked_for() -> None:
         time.sleep(0.005)
         return {"x": torch.zeros(3, 2)}
 
-    (one,) = time_together([Contender(Waits("a", 1, []), "fp32", 0.0)], prepare(), 0.0, prepare)
+    (one,) = time_together([TimedSession(Waits("a", 1, []), {}, prepare)], 0.0)
     assert one.p50_ms >= 6
+
+
+def test_what_goes_wrong_in_the_child_is_said_here(tmp_path) -> None:
+    opening = Opening(tmp_path, "pose", "onnxruntime", "fp32", 1, "cpu")
+    with pytest.raises(DpaError, match=f"no manifest.json in {tmp_path}"), Apart(opening):
+        pass
+
+
+def test_a_network_that_cannot_be_handed_over_is_named(pooled_sizes) -> None:
+    class Local(DisentangledNetwork):
+        """Of no module that another process could import."""
+
+    with pytest.raises(InputError, match="cannot be pickled"):
+        Apart(Opening(Local(pooled_sizes, "local"), "pose", "torch", "fp32", 1, "cpu"))
 
 
 def row(backend: str, batch: int, rate: float) -> dict:
@@ -68,7 +87,7 @@ def row(backend: str, batch: int, rate: float) -> dict:
         "p90_ms": 2.0,
         "p95_ms": 3.0,
         "p99_ms": 4.0,
-        "rounds": 5,
+        "calls": 5,
         "peak_mb": 100.0,
         "mpjpe_shift_mm": 0.5,
     }
