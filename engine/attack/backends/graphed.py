@@ -36,7 +36,7 @@ Recorder = Callable[[Callable[[], StepResult]], tuple[StepResult, Recorded]]
 
 def record_on_gpu(work: Callable[[], StepResult]) -> tuple[StepResult, Recorded]:
     """A torch.cuda.CUDAGraph of `work`, after warm-ups on a stream of their own, as PyTorch asks for."""
-    beside = torch.cuda.Stream()
+    beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     beside.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(beside):
         for _ in range(WARM_UPS):
