@@ -1,6 +1,7 @@
 """The calibration as the report shows it, from what a reproduction found."""
 
 from dpa.engine.calibration.measures import ATTACK, MEASURES, REFERENCES
+from dpa.engine.calibration.preset import preset_of
 from dpa.engine.calibration.scale import Calibration, Reading, calibrate
 from dpa.engine.report.findings import Findings, NetworkFindings
 
@@ -28,4 +29,4 @@ def _reading(network: NetworkFindings) -> Reading:
     stages = {measure.stage for measure in MEASURES}
     own = f"attack-by-{network.name}"
     commands = {stage: network.commands[own if stage == ATTACK else stage] for stage in sorted(stages)}
-    return Reading(values, commands)
+    return Reading(values, commands, preset_of(network.spec))

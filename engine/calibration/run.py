@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dpa.engine.calibration.measures import ATTACK, MEASURES
+from dpa.engine.calibration.preset import preset_of
 from dpa.engine.calibration.scale import Reading
 from dpa.engine.reproduce.config import ReproduceConfig
 from dpa.engine.reproduce.laboratory import Laboratory, PoseSession
@@ -51,6 +52,7 @@ def take_readings(
                 for key, value in _figures(out / folders[member.name, stage], stage).items()
             },
             commands={stage: stages[folders[member.name, stage]].command for stage in wanted},
+            preset=preset_of(member.spec),
         )
         for member in members
     }

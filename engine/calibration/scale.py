@@ -11,10 +11,11 @@ from dpa.engine.calibration.measures import ENTANGLED, MEASURES, ORACLE, REFEREN
 @dataclass(frozen=True)
 class Reading:
     """What the measures say of one network. values: by Measure.key, absent where it was not taken. commands:
-    what prints each again, by Measure.stage."""
+    what prints each again, by Measure.stage. preset: its sizes, where they are known."""
 
     values: Mapping[str, float | None]
     commands: Mapping[str, str] = field(default_factory=dict)
+    preset: str | None = None
 
     def of(self, measure: Measure) -> float | None:
         """The finite value, else None."""
@@ -39,11 +40,13 @@ class Line:
 
 @dataclass(frozen=True)
 class Calibration:
-    """networks: in the order of the columns. lines: a measure each. commands: by network and stage."""
+    """networks: in the order of the columns. lines: a measure each. commands: by network and stage. presets:
+    by network, where known."""
 
     networks: tuple[str, ...]
     lines: tuple[Line, ...]
     commands: Mapping[str, Mapping[str, str]]
+    presets: Mapping[str, str] = field(default_factory=dict)
 
     def table(self) -> Table:
         """A line a measure, a column a network, the verdict last."""
@@ -62,8 +65,19 @@ class Calibration:
             f"The ends of every scale: {SILHOUETTE} (appearance cannot reach the pose) and {ENTANGLED} (a"
             f" plain autoencoder); {ORACLE} learnt from true re-dressed pairs. In brackets, where a measure"
             " tells the ends apart, the place between them, 100 % being the entangled end. A measure that"
-            " does not is uninformative, whatever it reads elsewhere.",
+            f" does not is uninformative, whatever it reads elsewhere.{self._sizes()}",
         )
+
+    def _sizes(self) -> str:
+        """Which networks have which sizes, where they differ."""
+        presets = list(dict.fromkeys(self.presets.values()))
+        if len(presets) < 2:
+            return ""
+        told = (
+            f"{preset}: {', '.join(name for name, its in self.presets.items() if its == preset)}"
+            for preset in presets
+        )
+        return f" Networks of different sizes: {'; '.join(told)}."
 
     def command_table(self) -> Table:
         """Which command prints the cells of a column."""
@@ -79,6 +93,7 @@ class Calibration:
         return {
             "networks": list(self.networks),
             "commands": {name: dict(told) for name, told in self.commands.items()},
+            "presets": dict(self.presets),
             "measures": [
                 {
                     **asdict(line.measure),
@@ -103,6 +118,7 @@ def calibrate(readings: Mapping[str, Reading], measures: Sequence[Measure] = MEA
         networks,
         tuple(line for line in lines if any(value is not None for value in line.values.values())),
         {name: dict(readings[name].commands) for name in networks},
+        {name: preset for name in networks if (preset := readings[name].preset) is not None},
     )
 
 

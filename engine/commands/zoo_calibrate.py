@@ -30,6 +30,9 @@ def calibrate(
     seed: Annotated[int | None, Flag(help="Picks frames and pairs. [0]")] = None,
     device: Annotated[str | None, Flag(help="auto, cpu or cuda. [auto]")] = None,
     set_: Annotated[list[str] | None, Flag("--set", metavar="A=B", help="As for `reproduce`.")] = None,
+    markdown: Annotated[
+        bool, Flag("--markdown", help="Print the table and its cells' commands as Markdown, for a README.")
+    ] = False,
     as_json: Annotated[bool, Flag("--json", help="Print JSON only.")] = False,
 ) -> None:
     """Print the calibration table from whichever reference networks there are.
@@ -40,6 +43,7 @@ def calibrate(
     import json
 
     from dpa.engine.attack.progress import generation_progress
+    from dpa.engine.calibration.markdown import calibration_markdown
     from dpa.engine.calibration.measures import REFERENCES
     from dpa.engine.calibration.run import stages_of, take_readings
     from dpa.engine.calibration.scale import calibrate as verdicts
@@ -71,6 +75,9 @@ def calibrate(
     write_json(out / "calibration.json", found.as_json())
     if as_json:
         typer.echo(json.dumps(found.as_json()))
+        return
+    if markdown:
+        typer.echo(calibration_markdown(found), nl=False)
         return
     for table in (found.table(), found.command_table()):
         print_table(table.title, table.columns, table.rows)

@@ -25,9 +25,14 @@ Run = Callable[..., Any]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny_sizes: NetworkConfig) -> Run:
-    """Calls dpa-engine, where the preset `small` is tiny and nothing is cached outside the test."""
-    monkeypatch.setitem(network_config.PRESETS, "small", lambda: tiny_sizes)
+def run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny_sizes: NetworkConfig, pooled_sizes: NetworkConfig
+) -> Run:
+    """Calls dpa-engine, where the presets `small` and `tiny` are smaller still, of codes of different widths,
+    and nothing is cached outside the test."""
+    renamed = tiny_sizes.model_copy(update={"preset": "small"})
+    monkeypatch.setitem(network_config.PRESETS, "small", lambda: renamed)
+    monkeypatch.setitem(network_config.PRESETS, "tiny", lambda: pooled_sizes)
     monkeypatch.setenv("DPA_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("dpa.export.cached_pose.cached_pose_session", lambda network: network.predict)
 
@@ -47,7 +52,8 @@ def test_trained_by_commands_and_calibrated(run: Run, tmp_path: Path) -> None:
     for framework in ("silhouette", "entangled", "oracle-swap"):
         out = tmp_path / framework
         steps = ("--steps", 2, "--batch", 8, "--set", "localiser_start=1")
-        run("train", people, "--out", out, "--framework", framework, *steps)
+        preset = ("--preset", "tiny" if framework == "silhouette" else "small")
+        run("train", people, "--out", out, "--framework", framework, *steps, *preset)
         run("fit-regressor", out, people, "--steps", 5)
     known = [f"{name}={tmp_path / name}" for name in ("silhouette", "entangled")]
     small = ("--set", "attacked=4", "--set", "attack.max_steps=2", "--set", "samples=8", "--set", "pool=8")
@@ -59,8 +65,14 @@ def test_trained_by_commands_and_calibrated(run: Run, tmp_path: Path) -> None:
     shift = next(one for one in found["measures"] if one["key"] == "swap_pose_shift_mm")
     assert shift["values"]["silhouette"] == 0  # by construction, however little it was trained
     assert "attack" in found["commands"]["entangled"]["attack"]
+    assert found["presets"] == {"silhouette": "tiny", "entangled": "small", "oracle-swap": "small"}
     again = run("zoo", "calibrate", *known, f"oracle-swap={tmp_path / 'oracle-swap'}", *given)
     assert "Calibration" in again.stdout and "verdict" in again.stdout
+    written = run("zoo", "calibrate", *known, f"oracle-swap={tmp_path / 'oracle-swap'}", *given, "--markdown")
+    assert written.stdout.startswith("| measure | silhouette | entangled | oracle-swap | verdict |")
+    assert "Networks of different sizes: tiny: silhouette; small: entangled, oracle-swap." in written.stdout
+    for stage in ("analyze swap", "analyze dc", "attack"):
+        assert written.stdout.count(f"`dpa-engine {stage} ") == 3  # runs, not names in the zoo: one each
     assert json.loads((tmp_path / "calibration/calibration.json").read_text()) == found
 
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from dpa.engine.calibration.markdown import calibration_markdown
 from dpa.engine.calibration.measures import MEASURES, Measure
 from dpa.engine.calibration.scale import Line, Reading, calibrate
 
@@ -63,6 +64,42 @@ def test_the_table_has_a_column_a_network_references_first() -> None:
     assert found.command_table().rows == (("swap", "mine", "dpa-engine analyze swap --network mine"),)
     told = json.loads(json.dumps(found.as_json(), allow_nan=False))
     assert told["measures"][0]["places"]["mine"] == 0.5
+
+
+def test_markdown_has_every_cells_command_once() -> None:
+    readings = {
+        name: Reading(
+            {"shift": 20.0 + 100 * (name == "entangled"), "kept": 0.5},
+            {"swap": f"dpa-engine analyze swap --network {spec} --set pool=8"},
+        )
+        for name, spec in {
+            "silhouette": "zoo:silhouette", "entangled": "zoo:entangled", "mine": "runs/mine",
+        }.items()
+    }  # fmt: skip
+    text = calibration_markdown(calibrate(readings, [RISING, FALLING]))
+    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
+    assert lines[0] == ["measure", "silhouette", "entangled", "mine", "verdict"]
+    assert lines[2] == ["shift (mm)", "20.0", "120.0", "20.0 (0 %)", "tells them apart"]
+    assert lines[3][-1].startswith("uninformative")
+    both, command = "shift (mm), kept", "dpa-engine analyze swap --network"
+    assert lines[6:] == [
+        [both, "silhouette, entangled", f"`{command} zoo:NAME --set pool=8`"],
+        [both, "mine", f"`{command} runs/mine --set pool=8`"],
+    ]
+
+
+def test_a_note_says_who_is_smaller_than_whom() -> None:
+    readings = {
+        "silhouette": Reading({"shift": 20.0}, preset="tiny"),
+        "entangled": Reading({"shift": 120.0}, preset="tiny"),
+        "nsd": Reading({"shift": 70.0}, preset="small"),
+        "mine": Reading({"shift": 70.0}),
+    }
+    told = "Networks of different sizes: tiny: silhouette, entangled; small: nsd."
+    found = calibrate(readings, [RISING])
+    assert found.table().note.endswith(told) and found.as_json()["presets"] == found.presets
+    del readings["nsd"]
+    assert "sizes" not in calibrate(readings, [RISING]).table().note
 
 
 def test_every_measure_is_named_once_and_has_a_resolution() -> None:
