@@ -13,9 +13,14 @@ from typer.testing import CliRunner
 
 from dpa.engine.commands.zoo_ablate import ablate
 from dpa.engine.zoo.ablation import measure_swap, pairs_of_people, silhouette_iou
+from dpa.engine.zoo.twins import NoTwin, UnequalBudget, differences, twins_of
 from dpa.models.data.contract import COLUMNS, Camera
 from dpa.models.data.store import PackedStore, PackedStoreWriter
 from dpa.models.errors import InputError
+from dpa.models.networks import config as network_config
+from dpa.models.networks.config import NetworkConfig
+from dpa.models.training.checkpoint import read_config
+from dpa.models.zoo.recipe import read_recipe
 
 CPU = torch.device("cpu")
 COLOURS = {"S1": (220, 30, 30), "S5": (30, 200, 60), "S6": (40, 60, 230)}
@@ -152,3 +157,68 @@ def test_the_command(people: PackedStore, monkeypatch: pytest.MonkeyPatch) -> No
     assert told["a"]["colours_moved"] > 0.9 and told["b"]["colours_moved"] < 0.1
     printed = CliRunner().invoke(app, given).stdout
     assert "6 pairs of people" in printed and "silhouette kept" in printed
+
+
+def test_twins_share_all_settings_but_the_ablated_one() -> None:
+    asked = ["train.preset=tiny", "train.steps=3000", "data.clips=8"]
+    twins = twins_of(["nsd", "drnet"], asked)
+    assert [one.name for one in twins] == ["nsd", "nsd-no-swap", "drnet", "drnet-no-adversary"]
+    for twin in twins:
+        train = twin.recipe.train
+        assert (train.preset, train.steps, twin.recipe.data.clips) == ("tiny", 3000, 8)
+        assert twin.folder.startswith(f"{twin.name}-tiny-3000-")
+    assert [one.recipe.train.swap_appearance for one in twins] == [True, False, True, True]
+    assert [one.recipe.train.drnet.adversarial > 0 for one in twins] == [True, True, True, False]
+    fewer = twins_of(["nsd"], [*asked[:2], "data.clips=4"])
+    assert fewer[0].folder != twins[0].folder  # what was made of other data is not taken for it
+
+
+def test_another_budget_is_no_twin() -> None:
+    recipe = read_recipe("nsd")
+    shorter = recipe.model_copy(update={"train": recipe.train.model_copy(update={"steps": 9, "batch": 8})})
+    assert differences(recipe, shorter) == ["steps", "batch"]
+    assert differences(recipe, read_recipe("nsd-no-swap")) == []
+    with pytest.raises(NoTwin, match=r"(?s)'silhouette'.*cssl, drnet, nsd"):
+        twins_of(["silhouette"], [])
+
+
+def test_recipes_of_unequal_budget_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = twins_of(["nsd"], [])[0].recipe
+    longer = found.model_copy(update={"train": found.train.model_copy(update={"steps": 9})})
+    given = iter([found, longer])
+    monkeypatch.setattr("dpa.engine.zoo.twins.load_config", lambda *_: next(given))
+    with pytest.raises(UnequalBudget, match="nsd and nsd-no-swap differ in steps"):
+        twins_of(["nsd"], [])
+
+
+def test_settings_of_a_training_that_there_is_not_are_refused(people: PackedStore) -> None:
+    app = typer.Typer()
+    app.command()(ablate)
+    refused = CliRunner().invoke(app, ["zoo:nsd", "--data", str(people.path), "--steps", "9"])
+    assert isinstance(refused.exception, InputError) and "train.steps=9" in str(refused.exception)
+
+
+def test_a_pair_is_trained_at_equal_budget_and_compared(
+    people: PackedStore, tmp_path: Path, tiny_sizes: NetworkConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(network_config.PRESETS, "tiny", lambda: tiny_sizes)
+    app = typer.Typer()
+    app.command()(ablate)
+    few = {"data.subjects": "[S1,S5]", "data.actions": "[Walking]", "data.clips": 2, "data.frames": 2}
+    few |= {"data.fps": 2, "data.size": 32, "data.workers": 1, "train.batch": 8, "train.localiser_start": 1}
+    few |= {"train.mask_start": 1, "train.precision": "fp32", "regressor.steps": 2}
+    given = ["nsd", "--train", "--preset", "tiny", "--steps", "2", "--work", str(tmp_path / "work")]
+    given += [word for name, value in few.items() for word in ("--set", f"{name}={value}")]
+    given += ["--data", str(people.path), "--pairs", "6", "--device", "cpu"]
+    told = CliRunner().invoke(app, [*given, "--json"], catch_exceptions=False)
+    assert set(json.loads(told.stdout)) == {"nsd", "nsd-no-swap"}
+    runs = sorted((tmp_path / "work").glob("nsd*-tiny-2-*"))
+    trainings = [read_config(run).training for run in runs]
+    assert [one["swap_appearance"] for one in trainings] == [False, True]  # nsd-no-…, nsd-tiny-…
+    assert [(one["preset"], one["steps"], one["batch"]) for one in trainings] == [("tiny", 2, 8)] * 2
+    assert len(list((tmp_path / "work").glob("data-*"))) == 1  # one set for both
+
+    stamps = [(run / "model.safetensors").stat().st_mtime_ns for run in runs]
+    printed = CliRunner().invoke(app, given, catch_exceptions=False).stdout
+    assert "nsd-no-swap: tiny, 2 steps" in printed and "silhouette kept" in printed
+    assert stamps == [(run / "model.safetensors").stat().st_mtime_ns for run in runs]

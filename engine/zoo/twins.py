@@ -1,0 +1,87 @@
+"""A framework and its ablated twin, trained alike: the same data and budget, at any preset and length."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from dpa.engine.zoo.build import Report, Workshop
+from dpa.models.config import load_config
+from dpa.models.errors import InputError
+from dpa.models.zoo.recipe import RECIPES, Recipe, read_recipe, recipe_names
+
+ABLATED = ("swap_appearance", "drnet")
+"""The settings of the training in which a twin may differ."""
+
+
+class NoTwin(InputError):
+    """A name without an ablated recipe beside its own."""
+
+    def __init__(self, name: str) -> None:
+        known = sorted({one.partition("-no-")[0] for one in recipe_names() if "-no-" in one})
+        super().__init__(f"no ablated recipe of {name!r}", f"some of {', '.join(known)}", "name one of them")
+
+
+class UnequalBudget(InputError):
+    """A framework and its twin that would differ in more than what is ablated."""
+
+    def __init__(self, name: str, twin: str, different: Sequence[str]) -> None:
+        super().__init__(
+            f"{name} and {twin} differ in {', '.join(different)}",
+            f"recipes that differ in {' or '.join(ABLATED)} alone",
+            "correct models/zoo/recipes, or name both settings with --set",
+        )
+
+
+@dataclass(frozen=True)
+class Twin:
+    """name: of the recipe, as the table calls it. recipe: with the settings that were asked for."""
+
+    name: str
+    recipe: Recipe
+
+    @property
+    def folder(self) -> str:
+        """Names its preset and length for a person and all its settings by a key, so that other settings
+        never find it done."""
+        told = self.recipe.model_dump_json(exclude={"note": True, "data": {"workers"}})
+        key = hashlib.sha256(told.encode()).hexdigest()[:8]
+        return f"{self.name}-{self.recipe.train.preset}-{self.recipe.train.steps}-{key}"
+
+
+def twins_of(names: Sequence[str], settings: Sequence[str]) -> list[Twin]:
+    """For each framework its own recipe and then its twin's, the settings ("train.steps=3000") applied to
+    both. Raises UnknownRecipe, NoTwin, UnequalBudget, and what `load_config` raises."""
+    found: list[Twin] = []
+    for name in names:
+        read_recipe(name)
+        ablated = [one for one in recipe_names() if one.startswith(f"{name}-no-")]
+        if not ablated:
+            raise NoTwin(name)
+        pair = [Twin(one, load_config(Recipe, RECIPES / f"{one}.yaml", settings)) for one in (name, *ablated)]
+        for twin in pair[1:]:
+            if different := differences(pair[0].recipe, twin.recipe):
+                raise UnequalBudget(name, twin.name, different)
+        found += pair
+    return found
+
+
+def differences(one: Recipe, other: Recipe) -> list[str]:
+    """The settings in which two recipes differ beyond what may be ablated and their notes."""
+    first, second = (
+        {**recipe.model_dump(exclude={"train", "note"}), **recipe.train.model_dump(exclude=set(ABLATED))}
+        for recipe in (one, other)
+    )
+    return [name for name, value in first.items() if value != second[name]]
+
+
+def trained(twin: Twin, work: Path, device: torch.device, report: Report) -> Path:
+    """Its run directory in `work`, regressor fitted; what is done is not done again, what was stopped goes
+    on."""
+    workshop = Workshop(twin.folder, twin.recipe, work, device)
+    store = workshop.data(report)
+    workshop.train(store)
+    workshop.fit(store)
+    return workshop.run
