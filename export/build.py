@@ -15,6 +15,7 @@ from dpa.export.one_engine import ALL_GRAPHS, Job, check_graphs, make_engine
 from dpa.export.parity import LIMITS_MM, ParityError
 from dpa.export.plans import BUCKETS
 from dpa.export.variants import Variant
+from dpa.export.verdicts import JUDGES, make_trial
 from dpa.models.atomic import write_json
 from dpa.models.errors import DpaError
 from dpa.models.frameworks.base import DisentangledNetwork
@@ -79,14 +80,16 @@ def build_engines(
     graphs: Sequence[str] = ALL_GRAPHS,
     limits_mm: Mapping[str, float] = LIMITS_MM,
     buckets: Sequence[int] = BUCKETS,
+    judged: int = 0,
     progress: Callable[[str], None] | None = None,
 ) -> BuildReport:
     """Write the engine folder `out` with every variant of every graph that keeps its parity limit.
 
     frames: [N, 3, H, W] in [0, 1], held out from training, for parity; calibration: the same, other
     frames, for INT8's ranges; source: the network as it was named; buckets: batch sizes of TensorRT
-    plans, which also fix the frame size to that of `frames`. parity.json keeps every figure,
-    those of rejected engines included. A precision that a graph does not have is left out. Whatever
+    plans, which also fix the frame size to that of `frames`; judged: so many of `frames` are attacked, and
+    every engine that can judge is asked for its verdicts. parity.json keeps every figure, those of
+    rejected engines included. A precision that a graph does not have is left out. Whatever
     raises leaves `out` as it was.
     """
     check_graphs(graphs)
@@ -96,7 +99,10 @@ def build_engines(
     rejected: list[EngineEntry] = []
     refused: list[Refusal] = []
     with replacing_folder(out) as work:
-        job = Job(network, work, frames, calibration, limits_mm, buckets)
+        if judged and progress is not None:
+            progress(f"attacks on {judged} frames, for the verdicts")
+        trial = make_trial(network, frames[:judged]) if judged and not JUDGES.isdisjoint(graphs) else None
+        job = Job(network, work, frames, calibration, limits_mm, buckets, trial)
         for name in graphs:
             for variant in (one for one in variants if one.takes(name)):
                 if progress is not None:

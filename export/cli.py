@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dpa.engine.commands.specs import NETWORK
 from dpa.engine.readable_errors import ReadableErrors
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def export_engines(
-    network: Annotated[str, typer.Argument(metavar="RUN|zoo:NAME", help="A run directory or zoo:NAME.")],
+    network: Annotated[str, typer.Argument(metavar="NETWORK", help=f"{NETWORK}.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("engines"),
     backend: Annotated[str, typer.Option(help="Of onnx, openvino, tensorrt; with commas.")] = "onnx",
     precision: Annotated[str, typer.Option(help="Of fp32, fp16, bf16, int8; with commas.")] = "fp32",
@@ -28,6 +29,9 @@ def export_engines(
         typer.Option(help="Packed set for parity and calibration (default: the evaluation set)."),
     ] = None,
     frames: Annotated[int, typer.Option(min=2, help="Frames for parity, and as many for calibration.")] = 128,
+    judged: Annotated[
+        int, typer.Option(min=0, help="Of these frames, so many are attacked for the verdicts; 0 for none.")
+    ] = 32,
     limit: Annotated[
         float | None,
         typer.Option(help="Mean shift allowed, in mm (default: 1, and 3 for int8)."),
@@ -36,7 +40,9 @@ def export_engines(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:
     """Export a network's graphs, compare each engine with fp32 torch in millimetres, and ship those that
-    keep their limit, with a manifest of SHA-256 sums. Exit code 1 when one does not."""
+    keep their limit, with a manifest of SHA-256 sums. Exit code 1 when one does not.
+
+    flips: attacks that the engine as judge would call another way than torch, of those that were tried."""
     import json
 
     from rich.console import Console
@@ -62,6 +68,7 @@ def export_engines(
             graphs=graphs.split(","),
             buckets=sizes,
             limits_mm=LIMITS_MM if limit is None else dict.fromkeys(LIMITS_MM, limit),
+            judged=judged,
             progress=lambda step: status.update(f"exporting {step}"),
         )
     if as_json:
@@ -86,18 +93,20 @@ def _buckets(text: str) -> tuple[int, ...]:
 def _print(report: "BuildReport", out: Path) -> None:
     from dpa.engine.console import print_table
 
-    columns = ["engine", "mean mm", "p99 mm", "max mm", ""]
+    columns = ["engine", "mean mm", "p99 mm", "max mm", "flips", ""]
     rows = []
     for entry in (*report.shipped, *report.rejected):
         parity = entry.parity
         figures = (f"{value:.3g}" for value in (parity.mean_mm, parity.p99_mm, parity.max_mm))
+        verdicts = parity.verdicts
+        flips = "" if verdicts is None else f"{verdicts.flips} of {verdicts.judged}"
         fate = "shipped" if entry in report.shipped else f"over {parity.limit_mm:g} mm"
         if entry.parity_on not in (None, entry.backend):
             fate += f", plan not run here, its ONNX on {entry.parity_on}"
-        rows.append([f"{entry.graph} {entry.backend} {entry.precision}", *figures, fate])
+        rows.append([f"{entry.graph} {entry.backend} {entry.precision}", *figures, flips, fate])
     for refusal in report.refused:
         name = f"{refusal.graph} {refusal.backend} {refusal.precision}"
-        rows.append([name, "", "", "", "refused: " + refusal.reason[:80]])
+        rows.append([name, "", "", "", "", "refused: " + refusal.reason[:80]])
     print_table(f"{out}: shift against fp32 torch", columns, rows)
 
 

@@ -13,6 +13,7 @@ from dpa.export.parity import measure_parity, within_limit
 from dpa.export.plans import session_to_judge, write_plan
 from dpa.export.step_graph import STEP, measure_step, write_step
 from dpa.export.variants import BACKENDS, Variant
+from dpa.export.verdicts import JUDGES, Trial, call_again
 from dpa.models.frameworks.base import DisentangledNetwork
 
 ALL_GRAPHS = (*GRAPHS, STEP)
@@ -29,6 +30,7 @@ class Job:
     calibration: Tensor
     limits_mm: Mapping[str, float]
     buckets: Sequence[int]
+    trial: Trial | None = None
 
 
 def check_graphs(names: Sequence[str]) -> None:
@@ -70,6 +72,9 @@ def _judge(job: Job, name: str, session: Session, limit_mm: float) -> tuple[Pari
         return parity, within_limit(parity) and agreement.admitted
     graph = build_graph(job.network, name)
     parity = measure_parity(job.network, graph, session, job.frames, limit_mm)
+    if job.trial is not None and name in JUDGES:
+        verdicts = call_again(job.network, graph, session, job.trial)
+        parity = parity.model_copy(update={"verdicts": verdicts})
     return parity, within_limit(parity)
 
 

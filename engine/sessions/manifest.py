@@ -44,12 +44,25 @@ class FileEntry(_Part):
     bytes: Annotated[int, Field(ge=0)]
 
 
+class Verdicts(_Part):
+    """An engine as the judge of attacks, beside fp32 torch, on the same `judged` pictures.
+
+    succeeded: attacks that torch calls successful, MPJPE between its poses before and after above
+    threshold_mm; flips: attacks that the engine calls the other way.
+    """
+
+    judged: Annotated[int, Field(ge=1)]
+    succeeded: Annotated[int, Field(ge=0)]
+    flips: Annotated[int, Field(ge=0)]
+    threshold_mm: float
+
+
 class Parity(_Part):
     """Distance to fp32 torch over `samples` frames.
 
     mean_mm, p99_mm, max_mm: over samples, of the mean joint distance between the two poses (MPJPE, 17
     joints, root-relative, no alignment). code_error: per output of the graph, relative L2 error.
-    limit_mm: what the mean may be.
+    limit_mm: what the mean may be. verdicts: of graphs that a judge is made of, where attacks were tried.
     """
 
     samples: Annotated[int, Field(ge=1)]
@@ -58,6 +71,7 @@ class Parity(_Part):
     max_mm: float
     limit_mm: float
     code_error: dict[str, float]
+    verdicts: Verdicts | None = None
 
 
 class PlanEntry(_Part):

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from dpa.engine.sessions.engine_folder import EngineFolder
 from dpa.engine.sessions.errors import RefusedModel
+from dpa.engine.sessions.manifest import EngineEntry, Parity, Verdicts
 from dpa.export import build, cli
 from dpa.export.held_out import held_out_frames
 from dpa.models.data.contract import Camera
@@ -58,15 +59,39 @@ def test_export_then_open(run_and_data, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime", reason="needs the extra 'cpu'")
     run, data = run_and_data
     out = tmp_path / "engines"
-    options = ["--out", out, "--data", data, "--graphs", "pose,regress", "--frames", 8, "--json"]
+    options = [
+        "--out",
+        out,
+        "--data",
+        data,
+        "--graphs",
+        "pose,regress",
+        "--frames",
+        8,
+        "--judged",
+        3,
+        "--json",
+    ]
     result = CliRunner().invoke(cli.app, ["export", str(run), *map(str, options)])
     assert result.exit_code == 0, result.stderr
     made = json.loads(result.stdout)
     assert [entry["graph"] for entry in made["shipped"]] == ["pose", "regress"] and not made["rejected"]
     assert all(entry["parity"]["samples"] == 8 for entry in made["shipped"])
+    assert all(entry["parity"]["verdicts"]["judged"] == 3 for entry in made["shipped"])
     manifest = EngineFolder(out).manifest
     assert manifest.source == "run", "the manifest names the run, not a folder of this machine"
     assert str(run) not in (out / "manifest.json").read_text()
+
+
+def test_the_table_says_how_many_verdicts_flip(capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    verdicts = Verdicts(judged=32, succeeded=20, flips=7, threshold_mm=175.0)
+    figures = {"mean_mm": 0.5, "p99_mm": 1.0, "max_mm": 2.0, "limit_mm": 1.0, "code_error": {}}
+    judge = Parity(samples=8, verdicts=verdicts, **figures)
+    names = {"backend": "onnxruntime", "precision": "fp32", "file": "f.onnx", "device": "cpu"}
+    entries = (EngineEntry(graph="pose", parity=judge, **names),)
+    cli._print(build.BuildReport(entries, ()), Path("engines"))
+    assert "7 of 32" in capsys.readouterr().out
 
 
 def test_what_a_back_end_refuses_does_not_cost_the_others(run_and_data, tmp_path: Path, monkeypatch) -> None:
