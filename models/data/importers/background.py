@@ -40,14 +40,17 @@ def silhouette(
 ) -> NDArray[np.bool_]:
     """Where the frame [H, W, 3] differs from the plate, bool [H, W]: within the box θ [4] if there is one,
     else the largest region and what is not much smaller."""
-    difference = np.maximum(frame, plate) - np.minimum(frame, plate)
-    mask: NDArray[np.bool_] = difference.max(axis=-1) > DIFFERENCE
-    mask = ndimage.binary_opening(mask, np.ones((2, 2), bool))
     if box is not None:
-        inside = np.zeros_like(mask)
-        here = pixel_range(box, (mask.shape[0], mask.shape[1]))
-        inside[here] = mask[here]
+        inside = np.zeros(frame.shape[:2], bool)
+        here = pixel_range(box, (frame.shape[0], frame.shape[1]))
+        # one pixel more: whether a pixel at the box's edge is a speck depends on its neighbours
+        wider = tuple(slice(max(one.start - 1, 0), one.stop + 1) for one in here)
+        mask = without_specks(differs(frame[wider], plate[wider]))
+        top, left = (one.start - wide.start for one, wide in zip(here, wider, strict=True))
+        target = inside[here]
+        target[...] = mask[top : top + target.shape[0], left : left + target.shape[1]]
         return inside
+    mask = without_specks(differs(frame, plate))
     regions, count = ndimage.label(mask, np.ones((3, 3), bool))
     if count == 0:
         return mask
@@ -55,6 +58,23 @@ def silhouette(
     areas[0] = 0
     kept = areas >= max(areas.max() / 4, SMALLEST * mask.size)
     return np.asarray(kept[regions])
+
+
+def differs(frame: NDArray[np.uint8], plate: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Where any channel is further off than DIFFERENCE. [H, W, 3] twice → bool [H, W]."""
+    far = np.maximum(frame, plate) - np.minimum(frame, plate) > DIFFERENCE
+    either: NDArray[np.bool_] = far[..., 0] | far[..., 1] | far[..., 2]
+    return either
+
+
+def without_specks(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What squares of 2×2 pixels within the mask cover: its opening. bool [H, W]."""
+    squares = mask[:-1, :-1] & mask[:-1, 1:] & mask[1:, :-1] & mask[1:, 1:]
+    opened = np.zeros_like(mask)
+    for rows in (slice(None, -1), slice(1, None)):
+        for columns in (slice(None, -1), slice(1, None)):
+            opened[rows, columns] |= squares
+    return opened
 
 
 def box_of(mask: NDArray[np.bool_]) -> NDArray[np.float32] | None:

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from dpa.models.data.importers.background import box_of, median_plate, silhouette
-from dpa.models.data.importers.boxes import around_points
+from dpa.models.data.importers.background import DIFFERENCE, box_of, median_plate, silhouette
+from dpa.models.data.importers.boxes import around_points, pixel_range
 from dpa.models.data.importers.calibration import intrinsics_from_points, relative_extrinsics, rigid_motion
 from dpa.models.data.importers.catalogue import PictureFiles, View
 from dpa.models.data.importers.fit import Fit, stored_size
@@ -96,6 +97,22 @@ def test_the_silhouette_is_what_differs_and_is_large() -> None:
     half = silhouette(frame, plate, np.float32([14.6 / 80, 14.6 / 60, 40 / 80 - 1, 35 / 60 - 1]))
     np.testing.assert_array_equal(np.argwhere(half).min(axis=0), [10, 20])
     assert np.argwhere(half).max(axis=0).tolist() == [24, 27]
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_within_a_box_the_silhouette_is_that_of_the_whole_frame(share: float) -> None:
+    """The oracle: SciPy's opening of the whole frame, cut out afterwards; boxes reach beyond the frame."""
+    rng = np.random.default_rng(int(10 * share))
+    plate = rng.integers(60, 200, (33, 47, 3), dtype=np.uint8)
+    frame = plate.copy()
+    apart = rng.random((33, 47)) < share
+    frame[apart, rng.integers(0, 3, apart.sum())] -= DIFFERENCE + 1
+    opened = ndimage.binary_opening(apart, np.ones((2, 2), bool))
+    for box in rng.uniform([0.02, 0.02, -1.4, -1.4], [1.2, 1.2, 1.4, 1.4], (60, 4)).astype(np.float32):
+        expected = np.zeros_like(opened)
+        here = pixel_range(box, opened.shape)
+        expected[here] = opened[here]
+        np.testing.assert_array_equal(silhouette(frame, plate, box), expected)
 
 
 def test_rigid_motion_and_intrinsics_are_recovered() -> None:
