@@ -203,9 +203,11 @@ def table_3(findings: Findings) -> Table:
         for line, measure in zip(cells, lines, strict=True):
             line.append(_with_spread(network, measure))
     config = findings.note["config"]
+    iob = config["iob"]
+    side = f" pictures of {iob['size']}²," if iob.get("size") else ""
     note = (
-        f"{config['samples']} pictures; IOB: {config['iob']['epochs']} epochs, seeds:"
-        f" {config['iob']['seeds']}, ± standard deviation between them. DC is biased upward: of 400"
+        f"{config['samples']} pictures; IOB:{side} {iob['epochs']} epochs, seeds:"
+        f" {iob['seeds']}, ± standard deviation between them. DC is biased upward: of 400"
         " pictures independent codes of 128 and 600 dimensions come near 0.8, so its null stands below it."
         f" {_whose(findings)}"
     )

@@ -39,6 +39,15 @@ def test_networks_that_the_paper_has_not_stand_without_a_value_of_the_papers(rep
     assert "CSSL (DA), paper" in summary.columns
 
 
+def test_pictures_that_were_made_smaller_for_iob_are_said_to_be(reproduction) -> None:
+    findings = read_findings(reproduction)
+    assert "IOB: 1 epochs" in page_tables(findings)["table3"].table.note
+    iob = {**findings.note["config"]["iob"], "size": 32}
+    note = {**findings.note, "config": {**findings.note["config"], "iob": iob}}
+    told = page_tables(replace(findings, note=note))["table3"].table.note
+    assert "IOB: pictures of 32², 1 epochs" in told
+
+
 def test_the_page_shows_each_reading_its_place_and_its_command(reproduction) -> None:
     findings = with_ends(read_findings(reproduction))
     tables = page_tables(findings)
