@@ -31,13 +31,16 @@ class SwapMeasures:
     colours_moved: how far the colours inside the mask went to the donor's; 1 where the pose code carries
     none. pose_shift_mm: how far φ's pose moves, MPJPE over 17 joints, root-relative, no alignment; 0 where
     the pose code is blind to appearance. silhouette_kept: intersection over union of the decoder's masks
-    before and after; 1 where the appearance code carries no pose.
+    before and after; 1 where the appearance code carries no pose. pose_shift_margin_mm,
+    silhouette_kept_margin: half of a 95 % interval of these means over the pairs; None of one pair.
     """
 
     pairs: int
     colours_moved: float
     pose_shift_mm: float
     silhouette_kept: float
+    pose_shift_margin_mm: float | None = None
+    silhouette_kept_margin: float | None = None
 
 
 def pairs_of_people(store: PackedStore, count: int, seed: int) -> tuple[Rows, Rows]:
@@ -62,12 +65,22 @@ def measure_swap(
     moved = swap(network, sources, donors, *(backgrounds_of(store, codes) for codes in (sources, donors)))
     before = paint(network, sources.appearance, sources.pose).mask
     after = paint(network, donors.appearance, sources.pose).mask
+    kept = silhouette_iou(before, after).double().cpu().numpy()
     return SwapMeasures(
         pairs=len(sources),
         colours_moved=moved.colours_moved,
         pose_shift_mm=float(moved.shift_mm.mean()),
-        silhouette_kept=float(silhouette_iou(before, after).mean()),
+        silhouette_kept=float(kept.mean()),
+        pose_shift_margin_mm=margin(moved.shift_mm),
+        silhouette_kept_margin=margin(kept),
     )
+
+
+def margin(values: NDArray[np.float64]) -> float | None:
+    """Half of a 95 % interval of the mean, by the normal approximation. values: [n]; None where n is 1."""
+    if len(values) < 2:
+        return None
+    return float(1.96 * values.std(ddof=1) / np.sqrt(len(values)))
 
 
 def silhouette_iou(first: Tensor, second: Tensor) -> Tensor:
@@ -81,12 +94,21 @@ def ablation_table(measures: Sequence[tuple[str, SwapMeasures]], data: str) -> T
     """A line a network. data: what was measured on, in words."""
     columns = ["network", "colours moved (%)", "pose moved (mm)", "silhouette kept (IoU)"]
     rows = [
-        [name, f"{100 * one.colours_moved:.1f}", f"{one.pose_shift_mm:.1f}", f"{one.silhouette_kept:.3f}"]
+        [
+            name,
+            f"{100 * one.colours_moved:.1f}",
+            _with_margin(one.pose_shift_mm, one.pose_shift_margin_mm, 1),
+            _with_margin(one.silhouette_kept, one.silhouette_kept_margin, 3),
+        ]
         for name, one in measures
     ]
     note = (
         f"{measures[0][1].pairs} pairs of people from {data}. A disentangled network has 100 %, 0 mm and 1:"
         " colours inside the mask become the donor's; φ's pose (17 joints, root-relative, no alignment) and"
-        " the decoder's silhouette stay."
+        " the decoder's silhouette stay. ±: half of a 95 % interval over the pairs, the same for all."
     )
     return table("Appearance exchanged between people", columns, rows, note)
+
+
+def _with_margin(value: float, half: float | None, digits: int) -> str:
+    return f"{value:.{digits}f}" if half is None else f"{value:.{digits}f} ± {half:.{digits}f}"

@@ -8,11 +8,19 @@ import numpy as np
 import pytest
 import torch
 import typer
+from scipy import stats
 from torch import Tensor
 from typer.testing import CliRunner
 
 from dpa.engine.commands.zoo_ablate import ablate
-from dpa.engine.zoo.ablation import measure_swap, pairs_of_people, silhouette_iou
+from dpa.engine.zoo.ablation import (
+    SwapMeasures,
+    ablation_table,
+    margin,
+    measure_swap,
+    pairs_of_people,
+    silhouette_iou,
+)
 from dpa.engine.zoo.twins import NoTwin, UnequalBudget, differences, twins_of
 from dpa.models.data.contract import COLUMNS, Camera
 from dpa.models.data.store import PackedStore, PackedStoreWriter
@@ -117,6 +125,19 @@ def test_an_appearance_code_that_carries_the_pose_moves_the_silhouette(people: P
     first, second = silhouettes[pairs[0]], silhouettes[pairs[1]]
     expected = ((first & second).sum((1, 2)) / (first | second).sum((1, 2))).mean()
     assert measured.silhouette_kept == pytest.approx(expected) and expected < 0.9
+
+
+def test_margins_are_those_of_the_mean_over_pairs(people: PackedStore) -> None:
+    pairs = pairs_of_people(people, 12, 0)
+    measured = measure_swap(Painter(leak=0.5), people, pairs, CPU)  # type: ignore[arg-type]
+    red = np.array([COLOURS[name][0] / 255 for name in people.subject])
+    shifts = 50 * np.abs(red[pairs[1]] - red[pairs[0]]) * 0.5 * 16 / 17
+    expected = 1.96 * stats.sem(shifts)
+    assert measured.pose_shift_margin_mm == pytest.approx(expected, rel=1e-3) and expected > 0
+    assert measured.silhouette_kept_margin == 0
+    assert margin(np.array([3.0])) is None
+    row = ablation_table([("a", SwapMeasures(9, 0.5, 20.0, 0.9, 1.25, 0.004))], "squares").rows[0]
+    assert row == ("a", "50.0", "20.0 ± 1.2", "0.900 ± 0.004")
 
 
 def test_overlap_of_known_masks() -> None:
