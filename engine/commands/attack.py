@@ -177,10 +177,12 @@ def _print_results(results: dict[str, Any], source: str) -> None:
     rows.append(["all", *overall, _percent(results["success_rate"]), str(results["n"])])
     columns = ["subject", "initial (mm)", "final (mm)", f"> {results['min_error_mm']:g} mm", "n"]
     print_table(f"Appearance-only attack on {results['target']}", columns, rows)
+    right = results["mpjpe_ground_truth_mm"]
+    truth = "these data hold no true poses" if right is None else f"{figure_text(right)} mm"
     image, speed, steps = results["image"], results["throughput"], results["iterations"]
     typer.echo(
         f"{PROTOCOL}.\n{data_note(source)}\n"
-        f"prediction against true pose: {figure_text(results['mpjpe_ground_truth_mm'])} mm\n"
+        f"prediction against true pose: {truth}\n"
         f"adversarial against synthesised frame: SSIM {figure_text(image['ssim'], 3)},"
         f" PSNR {figure_text(image['psnr_db'], 2)} dB, MSE {figure_text(image['mse'], 5)}\n"
         f"iterations: median {steps['p50']:.0f}, 90th percentile {steps['p90']:.0f}, most {steps['max']}\n"

@@ -86,9 +86,16 @@ def _headline(results: Results, already: int) -> str:
         f" {results['n']:,} samples exceed {results['min_error_mm']:g} mm within {results['max_steps']}"
         f" updates{unattacked}: mean error {figure_text(results['mpjpe_initial_mm'])} mm before the attack,"
         f" {figure_text(results['mpjpe_final_mm'])} mm after it. Errors are against the target's own"
-        f" prediction on the original frame, which is {figure_text(results['mpjpe_ground_truth_mm'])} mm"
-        " from the true pose."
+        f" prediction on the original frame, {_truth(results)}."
     )
+
+
+def _truth(results: Results) -> str:
+    """How far that prediction is right, for a subordinate clause; films come without poses."""
+    error = results["mpjpe_ground_truth_mm"]
+    if error is None:
+        return "which cannot be compared with a true pose: these data hold none"
+    return f"which is {figure_text(error)} mm from the true pose"
 
 
 def _errors_table(results: Results) -> str:

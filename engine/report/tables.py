@@ -6,7 +6,7 @@ from dpa.engine.report.error_tables import cross_generator, table_1
 from dpa.engine.report.image_tables import table_2, table_4
 from dpa.engine.report.markdown import figure_text
 from dpa.engine.report.paper import FRAMEWORKS
-from dpa.engine.report.run_words import IMAGE_TITLES, Runs, percent, runs_note
+from dpa.engine.report.run_words import DASH, IMAGE_TITLES, Runs, percent, runs_note
 
 
 def all_tables(runs: Runs) -> list[Table]:
@@ -40,5 +40,8 @@ def summary(runs: Runs) -> Table:
             ]
         )
     commands = "\n".join(f"{run.path}: {run.command}" for run in runs)
-    note = f"{runs_note(runs)} φ's error: its pose on the original frame against the true one.\n{commands}"
+    note = (
+        f"{runs_note(runs)} φ's error: its pose on the original frame against the true one,"
+        f" {DASH} where the data hold none.\n{commands}"
+    )
     return table("Attack runs", [*columns, *(IMAGE_TITLES[name][0] for name in MEASURES)], rows, note)

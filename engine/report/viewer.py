@@ -46,7 +46,7 @@ def _sample(found: Arrays, number: int, images: bool) -> dict[str, Any]:
         "errors": [round(float(found["errors"][number, place]), 1) for place in shown],
         "poses": [_whole(found["poses"][number, place]) for place in shown],
         "before": _whole(found["before"][number]),
-        "truth": _whole(found["truth"][number]),
+        "truth": _whole(found["truth"][number]) if np.isfinite(found["truth"][number]).all() else None,
         "trace": [round(float(value), 1) for value in trace if np.isfinite(value)],
     }
     if images:

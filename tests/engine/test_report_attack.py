@@ -1,5 +1,7 @@
 """The attack's page and figures: what stands in them, and that figures show what they were given."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,6 +11,7 @@ from dpa.engine.report.attack_page import Data, attack_markdown
 from dpa.engine.report.attack_report import shown_rows
 from dpa.engine.report.paper import TABLE_1_AVERAGES, recomputed_average, recomputed_overall
 from dpa.engine.report.skeleton import PARENTS, project
+from dpa.engine.report.viewer import viewer_data
 
 RESULTS = {
     "target": "zoo:nsd",
@@ -92,6 +95,31 @@ def test_successes_that_needed_no_attack_are_told_apart(page):
     assert "(2 of them before any update)" in attack_markdown(
         RESULTS, IN_BOX, Data("3 frames", "h36m"), already=2
     )
+
+
+def test_without_true_poses_the_page_does_not_speak_of_them(page):
+    assert "which is 61.2 mm from the true pose." in page
+    films = RESULTS | {"mpjpe_ground_truth_mm": None}
+    without = attack_markdown(films, IN_BOX, Data("3 frames", "video"), already=0)
+    assert "which cannot be compared with a true pose: these data hold none." in without
+
+
+def test_the_viewer_has_a_true_pose_only_where_there_is_one():
+    pose = np.ones((2, 17, 3))
+    snapshots = {
+        "original": np.zeros((2, 8, 8, 3), np.uint8), "steps": np.array([0, 4]),
+        "iterations": np.array([4, 4]), "poses": np.ones((2, 2, 17, 3)),
+        "errors": np.ones((2, 2)), "before": pose, "trace": np.ones((2, 5)),
+        "truth": np.stack([7 * pose[0], np.full((17, 3), np.nan)]),
+        "subject": np.array(["S1", "film"]), "action": np.array(["Walking", "film"]),
+    }  # fmt: skip
+    findings = SimpleNamespace(
+        note={"config": {"attack": {"min_error_mm": 175}}},
+        networks=[SimpleNamespace(title="a network", snapshots=snapshots)],
+    )
+    known, unknown = viewer_data(findings, images=False)["networks"][0]["samples"]
+    assert known["truth"] == [[7, 7, 7]] * 17 and unknown["truth"] is None
+    assert unknown["before"] == [[1, 1, 1]] * 17
 
 
 def test_the_page_says_the_method(page):

@@ -149,7 +149,7 @@
       line([place, floor, -600], [place, floor, 600], "#e6e9ee", 1 * unit);
     }
     bones(one.before, "#c3c9d2", 6 * unit);
-    if (state.truth) bones(one.truth, "#009e73", 3 * unit);
+    if (state.truth && one.truth) bones(one.truth, "#009e73", 3 * unit);
     const pose = one.poses[state.step];
     bones(pose, null, 5 * unit);
     pen.fillStyle = COLOURS.middle;

@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 
 from dpa.engine.attack.config import AttackConfig, AttackRunConfig
 from dpa.engine.commands.attack import attack
+from dpa.engine.report.attack_runs import read_run
+from dpa.engine.report.tables import all_tables
 from dpa.engine.reproduce.config import ReproduceConfig
 from dpa.engine.runs.directory import RunDirectory
 from dpa.models.config import BadValue
@@ -128,6 +130,23 @@ def test_a_person_reads_a_table_its_protocol_and_where_the_report_is(run_command
     for word in ("S11", "all", "root-relative", "no alignment", "figures measure this network", "report.md"):
         assert word in outcome.stdout, word
     assert (tmp_path / "run/report.md").is_file()
+
+
+def test_frames_without_true_poses_are_attacked_and_the_words_say_so(run_command, tmp_path, tiny_store):
+    """As imported films come: poses are NaN."""
+    np.memmap(tiny_store.path / "poses.f32", dtype=np.float32, mode="r+")[:] = np.nan
+    outcome = run_command("--samples", 6, "--max-steps", 3, "--out", tmp_path / "run")
+    assert outcome.exit_code == 0, outcome.output
+    assert "prediction against true pose: these data hold no true poses\n" in outcome.stdout
+    assert "nan" not in outcome.stdout.lower()
+    run = RunDirectory.open(tmp_path / "run")
+    results = json.loads((run.path / "results.json").read_text(), parse_constant=pytest.fail)
+    assert results["mpjpe_ground_truth_mm"] is None
+    assert results["mpjpe_initial_mm"] > 0 and results["mpjpe_final_mm"] > 0
+    page = (run.path / "report.md").read_text()
+    assert "which cannot be compared with a true pose: these data hold none." in page
+    assert "– mm" not in page and "nan" not in page.lower()
+    assert all_tables([read_run(run.path)])
 
 
 def test_dry_run_prints_settings_that_can_be_read_back(run_command, tmp_path):
