@@ -39,29 +39,38 @@ class Judge:
 
     def __call__(self, h_a: Tensor, scene: Scene) -> Verdict:
         """h_a [n, A], n ≥ 1, and its scene → the verdict on each sample."""
-        parts: list[Verdict] = []
-        for rows, taken in padded_calls(len(h_a), judge_sizes(h_a.device), h_a.device):
-            verdicts = in_halves(lambda some: self._verdict(h_a[some], scene.take(some)), rows)
-            parts.append(Verdict.cat(verdicts).head(taken))
-        return Verdict.cat(parts)
+        return self.look(self.paint(h_a, scene), scene.reference)
 
-    def _verdict(self, h_a: Tensor, scene: Scene) -> Verdict:
-        frames = self._frames(h_a, scene)
-        with torch.no_grad(), full_precision(h_a.device):
-            pose = self.target.predict(frames.to(h_a.dtype) / 255)
-        return Verdict(mpjpe(pose, scene.reference), pose, frames)
+    def look(self, frames: Tensor, reference: Tensor) -> Verdict:
+        """The verdict on frames as `paint` or `compose` made them. reference: [n, J, 3] mm, q."""
+
+        def verdict(some: Tensor) -> Verdict:
+            with torch.no_grad(), full_precision(frames.device):
+                pose = self.target.predict(frames[some].to(reference.dtype) / 255)
+            return Verdict(mpjpe(pose, reference[some]), pose, frames[some])
+
+        parts: list[Verdict] = []
+        for rows, taken in padded_calls(len(frames), judge_sizes(frames.device), frames.device):
+            parts.append(Verdict.cat(in_halves(verdict, rows)).head(taken))
+        return Verdict.cat(parts)
 
     def paint(self, h_a: Tensor, scene: Scene) -> Tensor:
         """The frame with appearance h_a [n, A] as it is stored: uint8 [n, 3, H, W]."""
+
+        def painted(some: Tensor) -> Tensor:
+            part = scene.take(some)
+            with torch.no_grad(), full_precision(h_a.device):
+                rgb = self.generator.decode(h_a[some], part.pose_code)[0]
+            return self.compose(rgb, part)
+
         parts: list[Tensor] = []
         for rows, taken in padded_calls(len(h_a), judge_sizes(h_a.device), h_a.device):
-            frames = in_halves(lambda some: self._frames(h_a[some], scene.take(some)), rows)
-            parts.append(torch.cat(frames)[:taken])
+            parts.append(torch.cat(in_halves(painted, rows))[:taken])
         return torch.cat(parts)
 
-    def _frames(self, h_a: Tensor, scene: Scene) -> Tensor:
-        with torch.no_grad(), full_precision(h_a.device):
-            rgb = self.generator.decode(h_a, scene.pose_code)[0]
+    def compose(self, rgb: Tensor, scene: Scene) -> Tensor:
+        """The frame with decoded colours rgb [n, 3, s, s] as it is stored: uint8 [n, 3, H, W]."""
+        with torch.no_grad(), full_precision(rgb.device):
             return eight_bit_frames(rgb.clamp(0, 1), scene, self.plates)
 
 

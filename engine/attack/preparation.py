@@ -63,7 +63,7 @@ class Preparation:
         with torch.no_grad(), full_precision(frames.device):
             box = self.generator.localise(frames)
             h_a, h_p = self.generator.encode(self.generator.crop(frames, box))
-            mask = self.generator.decode(h_a, h_p)[1]
+            rgb, mask = self.generator.decode(h_a, h_p)
         scene = Scene(
             pose_code=h_p,
             mask=mask,
@@ -72,11 +72,12 @@ class Preparation:
             reference=self.initial_pose(frames).to(frames),
             prefix=self.prefix(h_p),
         )
-        return Slots.begin(batch.index, scene, h_a, self.judge(h_a, scene).error, self.max_steps)
+        first = self.judge.look(self.judge.compose(rgb, scene), scene.reference)
+        return Slots.begin(batch.index, scene, h_a, first, self.max_steps)
 
     def _rejected(self, slots: Slots) -> AttackResult:
         status = torch.full_like(slots.index, Status.NONFINITE, dtype=torch.int8)
-        return slots.result(slots.h_a, self.judge(slots.h_a, slots.scene), status, self.judge)
+        return slots.result(slots.h_a, self.judge(slots.h_a, slots.scene), status)
 
 
 def _finite(slots: Slots) -> Tensor:

@@ -83,6 +83,8 @@ class Scheduler:
             parts.append(group.take(order[:free]))
             if len(group) > free:
                 waiting.append(group.take(order[free:]))
+        if len(parts) == 1:
+            return parts[0], waiting
         return (Slots.cat(parts) if parts else None), waiting
 
     def _observe(self, slots: Slots, step: StepResult) -> Slots:
@@ -133,7 +135,7 @@ class Scheduler:
             if len(rows):
                 part = slots.take(rows)
                 status = torch.full_like(rows, Status.SUCCESS, dtype=torch.int8)
-                finish(part.result(part.h_a, verdict.take(rows), status, self.judge))
+                finish(part.result(part.h_a, verdict.take(rows), status))
 
     def _hand_out_unconfirmed(
         self, slots: Slots, h_a: Tensor, status: Status, finish: Callable[[AttackResult], None]
@@ -143,11 +145,11 @@ class Scheduler:
         statuses = torch.full_like(slots.index, status, dtype=torch.int8)
         if status is Status.FAILED:
             statuses[verdict.error > self.min_error_mm] = Status.SUCCESS
-        finish(replace(slots, judged=slots.judged + 1).result(h_a, verdict, statuses, self.judge))
+        finish(replace(slots, judged=slots.judged + 1).result(h_a, verdict, statuses))
 
     def _advance(self, slots: Slots, step: StepResult, staying: Tensor) -> Slots:
         """One update of the samples that stay; the others are dropped."""
         rows = staying.nonzero()[:, 0]
-        kept = slots.take(rows)
+        kept = slots if len(rows) == len(slots) else slots.take(rows)
         h_a, state = self.update(kept.h_a, step.gradient[rows], step.error[rows], kept.state)
         return replace(kept, h_a=h_a, state=state, iteration=kept.iteration + 1)
