@@ -35,18 +35,26 @@ def bench_attack(
     plot: Annotated[
         Path | None, Flag(help="With --sweep: write the front of samples/s against PSNR.")
     ] = None,
+    cpu_time: Annotated[
+        bool, Flag("--cpu-time", help="Plot samples per processor second, where other work disturbs.")
+    ] = False,
     as_json: Annotated[bool, Flag("--json", help="Print JSON only.")] = False,
 ) -> None:
     """Time whole attacks: samples/s to the same outcome, judged by the same fp32 target.
 
     All take turns, so that a change of the machine's speed meets everyone. An iteration is the value and
     gradient of one sample; the plain loop's count those of samples that wait for their batch's last one.
+
+    foolbox and art (extra "peers") climb the same objective with their own loops, which stop no sample at
+    success. torchattacks cannot express it: each of its attacks holds the cross-entropy of class labels in
+    its own loop and takes only images in [0, 1].
     """
     import json
 
     import torch
 
     from dpa.bench.attack_report import measure_attack, measure_sweep
+    from dpa.bench.attack_sweep import RATES, plot_sweep
     from dpa.bench.attack_task import load_task
     from dpa.engine.attack.config import AttackConfig
 
@@ -75,13 +83,25 @@ def bench_attack(
     options += [f"--threads {torch.get_num_threads()}", f"--seed {seed}", f"--device {device}"]
     command = " ".join(["dpa-engine bench attack", *options])
     if sweep:
-        document = measure_sweep(task, config, name, plain_batch, rounds, f"{command} --sweep", plot, _say)
+        document = measure_sweep(task, config, name, plain_batch, rounds, f"{command} --sweep", _say)
+        if plot is not None:
+            plot_sweep(document["rows"], plot, _title(document), RATES[int(cpu_time)])
     else:
         document = measure_attack(task, config, name, plain_batch, rounds, command, _say, peer_steps)
     if as_json:
         typer.echo(json.dumps(document))
     else:
         _print(document)
+
+
+def _title(document: dict[str, Any]) -> str:
+    """What and when, and whether the machine was its own."""
+    config, load = document["config"], document["load_average"]
+    told = "" if load is None else f", load average at the start {load:.1f}"
+    return (
+        f"{document['samples']} samples, {config['max_steps']} updates at most\n"
+        f"{document['device']}, {document['date']}{told}"
+    )
 
 
 def _say(words: str) -> None:

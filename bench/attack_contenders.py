@@ -6,7 +6,7 @@ from functools import partial
 
 from dpa.bench.attack_plain import plain_attack
 from dpa.bench.attack_rows import Contender, Pictures, Task
-from dpa.bench.peers import PEERS, peer_attack
+from dpa.bench.peers import CANNOT, PEERS, peer_attack
 from dpa.engine.attack.algorithm import appearance_attack
 from dpa.engine.attack.backends.auto import AutoStep
 from dpa.engine.attack.backends.protocol import StepBackend
@@ -34,6 +34,8 @@ def make_contenders(
     makers[ADAPTIVE] = partial(engine, "auto", task, adaptive(config), ADAPTIVE)
     makers |= {name: partial(peer, name, task, config, plain_batch, peer_steps) for name in PEERS}
     for name in names:
+        if name in CANNOT:
+            raise UnknownContender(f"contender {name!r}", "one that can express the objective", CANNOT[name])
         if name not in makers:
             known = ", ".join(makers)
             raise UnknownContender(f"contender {name!r}", f"one of {known}", "name one of these")

@@ -1,13 +1,15 @@
 """From contenders to the document that `bench attack` prints."""
 
+import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from datetime import date
+from typing import Any
 
 import torch
 
 from dpa.bench.attack_contenders import ADAPTIVE, BACKENDS, PLAIN, make_contenders
 from dpa.bench.attack_rows import Task, ratios, row, run_in_turns
-from dpa.bench.attack_sweep import plot_sweep, sweep_attack
+from dpa.bench.attack_sweep import sweep_attack
 from dpa.bench.matmul import matmul_gflops
 from dpa.bench.step_flops import step_gflop
 from dpa.bench.step_scene import first_scene
@@ -29,7 +31,7 @@ def measure_attack(
     """rows; ratios of samples/s, of sample-iterations/s and of samples per processor second (which other
     processes disturb least); device; GFLOP/s of a matrix product (the fastest precision, and each) and of
     the fastest step. command: what repeats it; a row's own adds its name. Raises UnknownContender."""
-    device = task.frames.device
+    device, circumstances = task.frames.device, _circumstances()
     synchronise: Callable[[], object] = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     matmul = matmul_gflops(device, synchronise=synchronise)
     gflop = _gflop(task, config)
@@ -53,6 +55,7 @@ def measure_attack(
         "samples": len(task),
         "config": config.model_dump(mode="json"),
         "versions": versions(),
+        **circumstances,
         "command": command + "".join(f" --name {name}" for name in names or ()),
     }
 
@@ -64,11 +67,10 @@ def measure_sweep(
     plain_batch: int,
     rounds: int,
     command: str,
-    plot: Path | None,
     progress: Callable[[str], None],
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """The document of `--sweep`: as that of `measure_attack`, a row a series and step size."""
-    device = task.frames.device
+    device, circumstances = task.frames.device, _circumstances()
     synchronise: Callable[[], object] = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     matmul = matmul_gflops(device, synchronise=synchronise)
     gflop = _gflop(task, config)
@@ -80,8 +82,6 @@ def measure_sweep(
         }
         for line in sweep_attack(task, config, names, plain_batch, rounds, synchronise, progress)
     ]
-    if plot is not None:
-        plot_sweep(rows, plot)
     return {
         "rows": rows,
         "ratios": ratios(rows, "samples_per_s"),
@@ -92,8 +92,16 @@ def measure_sweep(
         "samples": len(task),
         "config": config.model_dump(mode="json", exclude={"optimiser", "step_size"}),
         "versions": versions(),
+        **circumstances,
         "command": command + "".join(f" --name {name}" for name in names or ()),
     }
+
+
+def _circumstances() -> dict[str, object]:
+    """date: of the measurement. load_average: processes that wanted a processor in the last minute; one
+    that is well above 0 before the measurement means a disturbed machine. None where it is not told."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    return {"date": date.today().isoformat(), "load_average": load}
 
 
 def _gflop(task: Task, config: AttackConfig) -> float:

@@ -13,6 +13,12 @@ from dpa.engine.attack.sweep import STEP_SIZES
 SERIES: dict[str, OptimiserName] = {"plain": "adam", "auto": "adam", "auto-polyak": "polyak"}
 """Who is swept, over the step sizes of which optimiser."""
 
+RATES = ("samples_per_s", "samples_per_cpu_s")
+"""What may be drawn against PSNR; the second is less disturbed where the machine has other work."""
+
+
+_IN_WORDS = dict(zip(RATES, ("samples/s", "samples per second of processor time"), strict=True))
+
 
 def sweep_attack(
     task: Task,
@@ -51,24 +57,39 @@ def sweep_attack(
     ]
 
 
-def plot_sweep(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """samples/s against PSNR, a line a series, each point with its step size and success rate. Up and to
-    the right is better. Writes to `path`, in the format of its suffix."""
+def plot_sweep(rows: Sequence[Mapping[str, Any]], path: Path, title: str = "", rate: str = RATES[0]) -> None:
+    """Speed against PSNR, a line a series, each point with its step size and success rate. Up and to the
+    right is better. rate: of RATES. Writes to `path`, in the format of its suffix."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter
 
-    figure = Figure(figsize=(7.5, 5), layout="constrained")
+    figure = Figure(figsize=(8, 5.5), layout="constrained")
     axes = figure.add_subplot(
-        xlabel="PSNR of the adversarial frame, dB (right: changed less)", ylabel="samples/s"
+        xlabel="PSNR of the adversarial frame, dB (right: changed less)", ylabel=_IN_WORDS[rate], yscale="log"
     )
     for series in dict.fromkeys(line["series"] for line in rows):
         mine = [line for line in rows if line["series"] == series and line["psnr_db"] is not None]
-        points = [(line["psnr_db"], line["samples_per_s"]) for line in mine]
-        if points:
-            axes.plot(*zip(*points, strict=True), marker="o", label=f"{series} ({mine[0]['optimiser']})")
+        points = [(line["psnr_db"], line[rate]) for line in mine]
+        if not points:
+            continue
+        label = f"{series}, {mine[0]['optimiser']}'s step: success"
+        colour = axes.plot(*zip(*points, strict=True), marker="o", label=label)[0].get_color()
         for line, point in zip(mine, points, strict=True):
             words = f"{line['step_size']:g}: {100 * line['success_rate']:.0f} %"
-            axes.annotate(words, point, textcoords="offset points", xytext=(5, 4), fontsize=8)
-    axes.set_yscale("log")
-    axes.legend(frameon=False)
+            axes.annotate(
+                words,
+                point,
+                textcoords="offset points",
+                xytext=(5, 4),
+                fontsize=8,
+                color=colour,
+                bbox={"pad": 0.5, "fc": "white", "ec": "none", "alpha": 0.7},
+            )
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.margins(x=0.12, y=0.1)
+    axes.set_title(title, fontsize=9, loc="left")
+    axes.legend(frameon=False, fontsize=8)
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=150)

@@ -2,8 +2,8 @@
 
 foolbox: its gradient-descent base lets the loss, the normalisation and the optimiser be replaced, so that
 Adam ascends our error over the appearance code. ART: its projected gradient descent takes any estimator
-with a loss gradient; unit gradients, no momentum. Neither stops a sample, nor a batch, that has reached
-the threshold: both run all of their steps and hand in the last code.
+with a loss gradient; unit gradients, no momentum, steps as long as Adam's first one. Neither stops a
+sample, nor a batch, that has reached the threshold: both run all of their steps and hand in the last code.
 torchattacks cannot: each of its attacks holds the cross-entropy of class labels in its own loop and accepts
 only images in [0, 1], so a subclass would have to bring the whole loop, which is then no longer its own.
 
@@ -80,7 +80,8 @@ def foolbox_adam(model: ErrorOfCode, h_a: Tensor, step_size: float, steps: int) 
 
 
 def art_unit_steps(model: ErrorOfCode, h_a: Tensor, step_size: float, steps: int) -> Tensor:
-    """ART's projected gradient descent in the L2 norm: steps of length `step_size`. Raises MissingPackage."""
+    """ART's projected gradient descent in the L2 norm. Its steps are as long as one of `step_size` in every
+    coordinate, which is Adam's first. Raises MissingPackage."""
     try:
         from art.attacks.evasion import ProjectedGradientDescent
         from art.estimators.regression.pytorch import PyTorchRegressor
@@ -96,7 +97,7 @@ def art_unit_steps(model: ErrorOfCode, h_a: Tensor, step_size: float, steps: int
         estimator,
         norm=2,
         eps=UNBOUNDED,
-        eps_step=step_size,
+        eps_step=step_size * h_a.shape[1] ** 0.5,
         max_iter=steps,
         batch_size=len(h_a),
         verbose=False,
@@ -104,5 +105,11 @@ def art_unit_steps(model: ErrorOfCode, h_a: Tensor, step_size: float, steps: int
     last = attack.generate(h_a.cpu().numpy(), y=np.zeros((len(h_a), 1), dtype=np.float32))
     return torch.from_numpy(last).to(h_a)
 
+
+CANNOT = {
+    "torchattacks": "name foolbox or art: each of torchattacks' attacks holds the cross-entropy of class"
+    " labels in its own loop and takes only images in [0, 1]"
+}
+"""Peers that cannot express the objective, and why: an error's remedy."""
 
 PEERS: dict[str, Loop] = {"foolbox": foolbox_adam, "art": art_unit_steps}

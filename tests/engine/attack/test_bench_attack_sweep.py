@@ -55,4 +55,18 @@ def test_the_command_draws_the_front(task, monkeypatch, tmp_path):
     made = json.loads(CliRunner().invoke(app, [*arguments, "--plot", str(path), "--json"]).stdout)
     assert [row["series"] for row in made["rows"]] == ["auto"]
     assert "--sweep" in made["rows"][0]["command"]
+    assert made["load_average"] >= 0 and made["date"].startswith("20")
     assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_disturbed_machine_may_have_its_processor_time_drawn(tmp_path):
+    point = {"series": "auto", "optimiser": "adam", "step_size": 0.5, "success_rate": 1.0, "psnr_db": 30.0}
+    paths = []
+    for rate in attack_sweep.RATES:
+        rows = [point | dict.fromkeys(attack_sweep.RATES, 1.0) | {rate: value} for value in (1.0, 2.0)]
+        paths += [tmp_path / f"{rate}-{other}.png" for other in attack_sweep.RATES]
+        for path, other in zip(paths[-2:], attack_sweep.RATES, strict=True):
+            attack_sweep.plot_sweep(rows, path, "a title", other)
+    pictures = [path.read_bytes() for path in paths]
+    assert pictures[0] != pictures[1] and pictures[2] != pictures[3]
+    assert pictures[0] != pictures[2], "the other rate was drawn"

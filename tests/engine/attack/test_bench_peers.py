@@ -5,6 +5,7 @@ import sys
 import pytest
 import torch
 
+from dpa.bench.attack_contenders import UnknownContender, make_contenders
 from dpa.bench.attack_rows import Task
 from dpa.bench.peers import PEERS, ErrorOfCode, art_unit_steps, foolbox_adam, peer_attack
 from dpa.bench.step_scene import first_scene
@@ -52,7 +53,8 @@ def test_foolbox_is_adam_on_our_objective(task):
 def test_art_takes_unit_steps_on_our_objective(task):
     pytest.importorskip("art", reason="needs the extra peers")
     model, h_a = model_of(task)
-    expected = ascend(model, h_a, 4, lambda code, g: code + 0.1 * g / g.norm(dim=1, keepdim=True))
+    length = 0.1 * h_a.shape[1] ** 0.5
+    expected = ascend(model, h_a, 4, lambda code, g: code + length * g / g.norm(dim=1, keepdim=True))
     torch.testing.assert_close(art_unit_steps(model, h_a, 0.1, 4), expected, rtol=0, atol=5e-3)
 
 
@@ -68,3 +70,8 @@ def test_without_the_package_it_names_the_extra(task, monkeypatch, name, module)
     model, h_a = model_of(task)
     with pytest.raises(MissingPackage, match="peers"):
         PEERS[name](model, h_a, 0.1, 1)
+
+
+def test_a_peer_that_cannot_express_the_objective_says_why(task):
+    with pytest.raises(UnknownContender, match="cross-entropy of class labels"):
+        make_contenders(["torchattacks"], task, AttackConfig(), plain_batch=2)
