@@ -9,7 +9,7 @@ from dpa.engine.report.markdown import markdown_table
 def calibration_markdown(found: Calibration) -> str:
     """Commands that differ in the network's name in the zoo alone are one line, with zoo:NAME."""
     made = found.table()
-    commands = markdown_table(("measures", "networks", "command"), command_rows(found))
+    commands = markdown_table(("measures", "networks", "command"), command_rows(found), words=True)
     return f"{markdown_table(made.columns, made.rows)}\n{made.note}\n\n{commands}"
 
 
@@ -24,8 +24,9 @@ def command_rows(found: Calibration) -> list[tuple[str, str, str]]:
         for name, told in found.commands.items():
             if stage in told:
                 alike[told[stage].replace(f"zoo:{name}", "zoo:NAME")].append(name)
-        for command, names in alike.items():
+        for general, names in alike.items():
             whose = "all" if len(names) == len(found.networks) > 1 else ", ".join(names)
+            command = found.commands[names[0]][stage] if len(names) == 1 else general
             escaped = command.replace("|", "\\|")
             rows.append((", ".join(measures), whose, f"`{escaped}`"))
     return rows

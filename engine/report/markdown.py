@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 
-def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose first column is left-aligned and whose others are right-aligned."""
-    lines = [columns, [":--", *["--:"] * (len(columns) - 1)], *rows]
+def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]], words: bool = False) -> str:
+    """A table whose first column is left-aligned and whose others are right-aligned, as figures are; with
+    `words` all are left-aligned."""
+    lines = [columns, [":--", *[":--" if words else "--:"] * (len(columns) - 1)], *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 

@@ -86,6 +86,9 @@ def test_markdown_has_every_cells_command_once() -> None:
         [both, "silhouette, entangled", f"`{command} zoo:NAME --set pool=8`"],
         [both, "mine", f"`{command} runs/mine --set pool=8`"],
     ]
+    del readings["entangled"]
+    alone = calibration_markdown(calibrate(readings, [RISING]))
+    assert f"| shift (mm) | silhouette | `{command} zoo:silhouette --set pool=8` |" in alone
 
 
 def test_a_note_says_who_is_smaller_than_whom() -> None:
