@@ -10,6 +10,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from dpa.engine.attack.objective import Objective
 from dpa.export.gradient_module import GradientModule
+from dpa.export.gradient_pooling import max_pool, max_pool_backward
 from dpa.export.onnx_export import OPSET, ExportFailed, forget_origin, quiet
 
 INPUTS = ("h_a", "prefix", "mask", "box", "background", "reference")
@@ -79,10 +80,11 @@ def _examples(module: GradientModule, objective: Objective) -> tuple[Tensor, ...
 
 
 def _decompositions() -> dict[Any, Any]:
-    """PyTorch's core ones, and two backward operations that ONNX does not know."""
+    """PyTorch's core ones, two backward operations that ONNX does not know, and pooling, see its module."""
     return dict(core_aten_decompositions()) | {
         aten.convolution_backward.default: _convolution_backward,
-        aten.max_pool2d_with_indices_backward.default: _max_pool_backward,
+        aten.max_pool2d_with_indices.default: max_pool,
+        aten.max_pool2d_with_indices_backward.default: max_pool_backward,
     }
 
 
@@ -107,21 +109,3 @@ def _convolution_backward(
         missing.append(int((int(x.shape[2 + axis]) + 2 * padding[axis] - kernel) % stride[axis]))
     back = aten.convolution(upstream, weight, None, stride, padding, dilation, True, missing, groups)
     return back, None, None
-
-
-def _max_pool_backward(
-    upstream: Tensor,
-    x: Tensor,
-    kernel: Any,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    ceil_mode: bool,
-    indices: Tensor,
-) -> Tensor:
-    """Scatters every gradient back to the pixel that was the largest."""
-    n, c, h, w = x.shape
-    size = upstream.shape[2] * upstream.shape[3]
-    empty = torch.zeros((n * c, h * w), dtype=upstream.dtype, device=upstream.device)
-    filled = empty.scatter_add(1, indices.reshape(n * c, size), upstream.reshape(n * c, size))
-    return filled.reshape(n, c, h, w)

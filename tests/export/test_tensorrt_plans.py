@@ -143,16 +143,18 @@ def test_a_stale_plan_is_rebuilt_from_its_onnx(built, tmp_path: Path) -> None:
 
 @needs_rtx
 @without_driver
-def test_a_plan_of_the_attacks_step(network, frames, tmp_path: Path, monkeypatch) -> None:
-    """Of a network without pooling, as the small preset is: TensorRT has no pooling that tells where the
+@pytest.mark.parametrize("pooled", [False, True], ids=["small", "paper"])
+def test_a_plan_of_the_attacks_step(network, frames, tmp_path: Path, monkeypatch, pooled: bool) -> None:
+    """Without pooling, as the small preset is, and with it: TensorRT has no pooling that tells where the
     largest pixel was."""
     monkeypatch.setenv("DPA_CACHE", str(tmp_path / "cache"))
-    trunk = network.config.encoder.model_copy(update={"stem_pool": False, "strides": (4,)})
-    config = network.config.model_copy(update={"encoder": trunk, "localiser": trunk})
-    bare = DisentangledNetwork(config, "nsd")
-    bare.regressor = Regressor(config)
-    bare.eval().requires_grad_(False)
-    report = engines(bare, frames, tmp_path / "engines", ["fp32"], ["step"])
+    if not pooled:
+        trunk = network.config.encoder.model_copy(update={"stem_pool": False, "strides": (4,)})
+        config = network.config.model_copy(update={"encoder": trunk, "localiser": trunk})
+        network = DisentangledNetwork(config, "nsd")
+        network.regressor = Regressor(config)
+        network.eval().requires_grad_(False)
+    report = engines(network, frames, tmp_path / "engines", ["fp32"], ["step"])
     assert [entry.plan.file for entry in report.shipped] == ["step.fp32.plan"]
     assert report.shipped[0].parity.max_mm < 0.1
 
