@@ -8,9 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dpa.bench.roofline import count
 from dpa.bench.session_process import Apart, Opening
 from dpa.bench.session_timing import time_together
 from dpa.engine.sessions.engine_folder import EngineFolder
+from dpa.export.graphs import build_graph
 from dpa.export.probes import probes
 from dpa.models.frameworks.base import DisentangledNetwork
 
@@ -30,7 +32,8 @@ def measure_sessions(
 ) -> list[dict[str, Any]]:
     """One row for each session and batch: graph, backend, precision, batch, images_per_s (compute alone,
     at the median), images_per_s_end_to_end (from uint8 frames; the pose graph only), the fields of
-    Latency, mpjpe_shift_mm. Each session runs in a process of its own.
+    Latency, mpjpe_shift_mm, gflop_per_image (convolutions and products of the graph in torch). Each session
+    runs in a process of its own.
 
     network, frames: on the CPU, frames [N, 3, H, W] in [0, 1], repeated where a batch is larger; seconds:
     for each measurement; device: where all run, 'cpu' or 'cuda', back-ends without it left out.
@@ -42,6 +45,7 @@ def measure_sessions(
         for entry in folder.manifest.engines
         if entry.graph == graph and entry.backend != ELSEWHERE[device]
     ]
+    gflop = _gflop(network, graph, frames[:1])
     rows = []
     with ExitStack() as stack:
         sessions = [stack.enter_context(Apart(opening)) for opening, _ in plans]
@@ -64,9 +68,17 @@ def measure_sessions(
                         "images_per_s_end_to_end": None if total_ms is None else size / total_ms * 1e3,
                         **asdict(latency),
                         "mpjpe_shift_mm": shift_mm,
+                        "gflop_per_image": gflop,
                     }
                 )
     return rows
+
+
+def _gflop(network: DisentangledNetwork, graph: str, frames: Tensor) -> float:
+    own = build_graph(network, graph)
+    feeds = next(probes(network, graph, frames)).feeds
+    with torch.no_grad():
+        return count(lambda: own.module(*(feeds[spec.name] for spec in own.inputs)))[0] / frames.shape[0]
 
 
 def _end_to_end(sessions: list[Apart], frames: Tensor, seconds: float) -> list[float]:

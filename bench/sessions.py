@@ -37,8 +37,9 @@ def bench_sessions(
 ) -> None:
     """Time eager torch and every engine of a graph in one interleaved run.
 
-    images/s is compute alone, on tensors that are ready; end to end starts from uint8 frames. An
-    untrained network has no millimetres: its rows say how fast its size is.
+    images/s is compute alone, on tensors that are ready; end to end starts from uint8 frames. Each
+    session runs in a process of its own, in turns. An untrained network has no millimetres: its rows say
+    how fast its size is. Where `pose` at batch 32 is slower than was asked for, a line says why.
     """
     import json
 
@@ -75,13 +76,18 @@ def bench_sessions(
         from dpa.bench.session_plot import plot_sessions
 
         plot_sessions(rows, plot)
+    from dpa.bench.session_bar import missed, reasons
+
+    misses = missed(rows) if device == "cpu" else []
     if not as_json:
         _print(rows, rejected, graph, threads)
+        typer.echo("\n".join(reasons(misses)), nl=bool(misses))
         return
     chosen = f"--engine {engine}" if engine else f"--backend {backend} --precision {precision}"
     result = {
         "rows": rows,
         "rejected": rejected,
+        "missed": misses,
         "device": device_name(place),
         "threads": threads,
         "command": " ".join(["dpa-engine bench sessions", *networks, f"--graph {graph}", chosen, *tail]),

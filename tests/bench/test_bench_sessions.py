@@ -10,6 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from dpa.bench import sessions
+from dpa.bench.session_bar import missed, reasons
 from dpa.bench.session_networks import untrained
 from dpa.bench.session_plot import plot_sessions
 from dpa.bench.session_process import Apart, Opening
@@ -90,6 +91,7 @@ def row(backend: str, batch: int, rate: float) -> dict:
         "calls": 5,
         "peak_mb": 100.0,
         "mpjpe_shift_mm": 0.5,
+        "gflop_per_image": 0.1,
     }
 
 
@@ -104,6 +106,18 @@ def test_table_says_how_many_times_torch_and_what_was_rejected(capsys, monkeypat
     sessions._print(ROWS, rejected, "pose", 1)
     text = capsys.readouterr().out
     assert "3.00" in text and "2.50" in text and "over its limit" in text and "13" in text
+
+
+def test_a_missed_bar_is_named_with_its_reason() -> None:
+    slow = [row("torch", 32, 100), row("onnxruntime", 32, 170), row("openvino", 32, 900)]
+    fast = [one | {"network": "untrained:paper"} for one in (slow[0], row("onnxruntime", 32, 181))]
+    other = [row("torch", 1, 100), row("onnxruntime", 1, 10)]
+    (miss,) = missed([*slow, *fast, *other])
+    assert (miss["network"], miss["backend"], miss["asked"]) == ("zoo:nsd", "onnxruntime", 1.8)
+    assert miss["ratio"] == pytest.approx(1.7)
+    first, why = reasons([miss])
+    assert "1.70 times eager torch, asked for 1.8" in first and "0.10 GFLOP" in why
+    assert reasons([]) == []
 
 
 def test_plot_is_a_picture(tmp_path) -> None:
@@ -129,7 +143,7 @@ def test_the_command_prints_the_agreed_keys_and_how_to_repeat_each_row(monkeypat
     asked = "network graph backend precision batch images_per_s p50_ms p99_ms mpjpe_shift_mm"
     assert set(asked.split()) <= set(made["rows"][0])
     commands = [one.pop("command") for one in made["rows"]]
-    assert made["rows"] == ROWS and made["device"] and "--engine" in made["command"]
+    assert made["rows"] == ROWS and made["missed"] == [] and made["device"] and "--engine" in made["command"]
     assert "--batch 1 " in commands[0] and "--batch 32" not in commands[0] and "--batch 32" in commands[2]
 
 

@@ -5,6 +5,8 @@ import json
 
 import numpy as np
 import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from dpa.bench.session_rows import measure_sessions
 from dpa.engine.sessions.engine_folder import EngineFolder
@@ -158,6 +160,9 @@ def test_variants_that_do_not_exist_are_named(backends, precisions) -> None:
 
 
 def test_bench_times_torch_and_every_engine(built, network, frames) -> None:
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network.predict(frames[:2])
+    gflop = counter.get_total_flops() / 2 / 1e9
     rows = measure_sessions(network, "pose", EngineFolder(built[0]), frames, [1, 30], threads=1, seconds=0.0)
     assert [(row["backend"], row["batch"]) for row in rows] == [
         ("torch", 1),
@@ -167,5 +172,5 @@ def test_bench_times_torch_and_every_engine(built, network, frames) -> None:
     ]
     for row in rows:
         assert row["images_per_s"] == pytest.approx(row["batch"] / row["p50_ms"] * 1e3)
-        assert row["images_per_s_end_to_end"] > 0
+        assert row["images_per_s_end_to_end"] > 0 and row["gflop_per_image"] == pytest.approx(gflop, rel=1e-6)
     assert rows[0]["mpjpe_shift_mm"] == 0 < rows[1]["mpjpe_shift_mm"] < 0.01
