@@ -31,9 +31,9 @@ QUICK: Mapping[str, Any] = {
 
 
 IOB = IobConfig(epochs=40, seeds=2, both_ends=False)
-"""The authors' 40 epochs: of zoo:nsd at 32², 10 give IOB(I, A) 1.16 and IOB(I, P) 1.12, 20 give 1.27 and
-1.24, 40 give 1.36 and 1.38; fewer than 5 say that no code helps. Two seeds instead of `analyze`'s three, and
-one kind of decoder, keep four networks within the 25 minutes that the page may take."""
+"""The authors' 40 epochs: of zoo:nsd at 32² (mean of two seeds) 10 give IOB(I, A) 1.17 and IOB(I, P) 1.11, 20
+give 1.25 and 1.20, 40 give 1.35 and 1.33; fewer than 5 say that no code helps. Two seeds instead of
+`analyze`'s three, and one kind of decoder, are to keep four networks within the page's 25 minutes."""
 
 USED: Mapping[str, tuple[str, ...]] = {
     "swap": ("pool", "pairs"),

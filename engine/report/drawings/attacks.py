@@ -92,7 +92,7 @@ def progress_figure(findings: Findings, titles: Sequence[str], images: bool = Tr
     )
     left.set(ylabel="best MPJPE so far (mm)", ylim=(0, None))
     right.set(ylabel="attacks above the threshold (%)", ylim=(0, 103))
-    right.legend(frameon=False, fontsize=8, loc="lower right")
+    _legend_above(figure, right)
     for axis in (left, right):
         axis.set(xlabel="iteration", xlim=(0, longest))
         plain(axis)
@@ -124,9 +124,17 @@ def joints_figure(findings: Findings, titles: Sequence[str], images: bool = True
         axis.bar(places + offset, moved, width=0.8 / count, color=colour, label=one.title)
     axis.set_xticks(places, [name.replace("_", " ") for name in JOINT_NAMES], rotation=35, ha="right")
     axis.set_ylabel("moved by the attack (mm)")
-    axis.legend(frameon=False, fontsize=8)
+    _legend_above(figure, axis)
     plain(axis).grid(axis="x", visible=False)
     return figure
+
+
+def _legend_above(figure: Figure, axis: Axes) -> None:
+    """The networks' names in one line over the axes, where they hide nothing however many there are."""
+    handles, names = axis.get_legend_handles_labels()
+    figure.legend(
+        handles, names, frameon=False, fontsize=8, ncols=max(len(names), 1), loc="outside upper center"
+    )
 
 
 def joint_shifts(samples: Any) -> NDArray[np.float64]:
@@ -154,7 +162,7 @@ def change_figure(findings: Findings, titles: Sequence[str], images: bool = True
         axis.set_xlabel(label)
         plain(axis)
     left.set_ylabel("MPJPE after the attack (mm)")
-    right.legend(frameon=False, fontsize=8)
+    _legend_above(figure, right)
     return figure
 
 

@@ -12,6 +12,9 @@ from dpa.engine.report.findings import Findings, NetworkFindings
 PEOPLE = 3
 """Subjects of each network in Figure 3, as the paper has it."""
 
+ACROSS = 3
+"""Networks side by side in Figure 3, as the paper has it; more stand below."""
+
 
 def swap_figure(findings: Findings, titles: Sequence[str], images: bool = True) -> Figure | None:
     """titles: the paper's names of the networks, in the order of the rows; networks that the paper has not
@@ -36,21 +39,23 @@ def swap_figure(findings: Findings, titles: Sequence[str], images: bool = True) 
 
 
 def zero_groups_figure(findings: Findings, titles: Sequence[str], images: bool = True) -> Figure | None:
-    """Figure 3: for each network three subjects; rows: own code, zero, mean."""
+    """Figure 3: for each network PEOPLE subjects; rows: own code, zero, mean."""
     there = [network for _, network, _ in chosen(findings, titles) if network is not None]
     if not there:
         return None
     if not images:
         return _zero_bars(there)
     width = PEOPLE * SIDE
-    figure = blank_figure(0.75 + width * len(there), 3 * SIDE + 0.75, gap=0.012)
+    across = min(len(there), ACROSS)
+    down = -(-len(there) // across)
+    figure = blank_figure(0.75 + width * across, (3 * SIDE + 0.75) * down, gap=0.012)
     groups = figure.subfigures(
-        1, len(there), squeeze=False, width_ratios=[width + 0.75, *[width] * (len(there) - 1)]
-    )[0]
-    for number, (group, network) in enumerate(zip(groups, there, strict=True)):
-        arrays = network.arrays["zero"]
+        down, across, squeeze=False, width_ratios=[width + 0.75, *[width] * (across - 1)]
+    )
+    for number, network in enumerate(there):
+        group, arrays = groups.flat[number], network.arrays["zero"]
         people = np.unique(np.linspace(0, len(arrays["subjects"]) - 1, PEOPLE).round().astype(int))
-        names = ("original", "zero", "mean code") if number == 0 else ("",) * 3
+        names = ("original", "zero", "mean code") if number % across == 0 else ("",) * 3
         kinds = ("own", "zero", "mean")
         lines = [Line(name, arrays[kind][people]) for name, kind in zip(names, kinds, strict=True)]
         fill_grid(group, lines, arrays["subjects"][people].tolist(), len(people))

@@ -187,6 +187,20 @@ def test_all_figures_of_the_paper_draw_with_and_without_frames(reproduction):
             assert bool(shown) == (images and spec.frames), (spec.key, images)
 
 
+def test_figures_of_seven_networks_stay_as_wide_as_a_page_and_hide_no_bar(seven):
+    findings = read_findings(seven)
+    specs = {spec.key: spec for spec in FIGURES}
+    groups = specs["fig3"].draw(findings, specs["fig3"].titles, True)
+    titles = [one.get_suptitle() for one in groups.subfigs]
+    assert titles == ["DRNet", "CSSL", "NSD", "silhouette", "entangled", "oracle-swap"]
+    assert groups.get_figwidth() < 12  # inches: three networks of three people side by side, as in the paper
+    joints = specs["joints"].draw(findings, specs["joints"].titles, True)
+    joints.canvas.draw()
+    (legend,) = joints.legends
+    assert len(legend.get_texts()) == 7
+    assert legend.get_window_extent().y0 >= joints.axes[0].get_window_extent().y1
+
+
 def test_no_images_means_no_frame_anywhere(without_frames):
     text = (without_frames / "report.html").read_text()
     page = Page(text)
