@@ -117,6 +117,7 @@ def test_a_missed_bar_is_named_with_its_reason() -> None:
     assert miss["ratio"] == pytest.approx(1.7)
     first, why = reasons([miss])
     assert "1.70 times eager torch, asked for 1.8" in first and "0.10 GFLOP" in why
+    assert len(reasons([miss | {"gflop_per_image": 5.0}])) == 1, "size is not what a large network lacks"
     assert reasons([]) == []
 
 
