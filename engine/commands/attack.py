@@ -62,7 +62,8 @@ def attack(
 
     To repeat a run to the last bit name its --backend: auto measures. Tables (zoo card, reproduce) are made
     with eager. The paper leaves the optimiser open: Adam is the one of the tables; polyak takes half of its
-    iterations at equal success and image change on zoo:nsd, where its constants were chosen.
+    iterations at equal success and image change on zoo:nsd, where its constants were chosen, but as many on
+    zoo:cssl and zoo:drnet.
     """
     from dpa.engine.attack.config import AttackRunConfig
     from dpa.engine.attack.resuming import OptionWithResume, resumed_settings
