@@ -3,21 +3,27 @@
 from pathlib import Path
 from typing import Any
 
+from dpa.engine.calibration.measures import REFERENCES
 from dpa.models.training.checkpoint import WEIGHTS, read_config
 from dpa.models.training.validation import Validation
 from dpa.models.zoo.recipe import read_recipe
 
 TEMPLATE = Path(__file__).with_name("card.md")
 
+ALONE = "no pose, box or silhouette was used"
+REDRESSED = "every moment also in other clothes, the only supervision"
+ONE_OUTFIT = "\n- Each person wears one outfit, so that appearance and identity cannot be told apart in it."
+UNCHANGED = "infinite (no picture changed)"
+
 
 def model_card(name: str, folder: Path, measured: Validation, attacked: dict[str, Any]) -> str:
     """The card's Markdown. measured: on the whole evaluation set; attacked: results of an attack run."""
-    config = read_config(folder)
+    config, recipe = read_config(folder), read_recipe(name)
     training: dict[str, Any] = config.training
-    data, fit = training["data"], training["regressor_fit"]
+    data, fit, changed = training["data"], training["regressor_fit"], attacked["image"]["psnr_db"]
     return TEMPLATE.read_text().format(
         name=name,
-        framework=config.framework.upper(),
+        framework=config.framework if config.framework in REFERENCES else config.framework.upper(),
         preset=config.network.preset,
         parameters=f"{(folder / WEIGHTS).stat().st_size / 1e6:.1f} MB",
         frames=data["frames"],
@@ -31,7 +37,9 @@ def model_card(name: str, folder: Path, measured: Validation, attacked: dict[str
         precision=training["precision"],
         labelled=fit["labelled_frames"],
         fraction=fit["fraction"],
-        note=f"\n- {note}" if (note := read_recipe(name).note) else "",
+        teacher=REDRESSED if recipe.outfits else ALONE,
+        wardrobe="" if recipe.outfits else ONE_OUTFIT,
+        note=f"\n- {recipe.note}" if recipe.note else "",
         subject_count=len(data["subjects"]),
         n=len(measured.psnr_db),
         **measured.summary(),
@@ -45,6 +53,6 @@ def model_card(name: str, folder: Path, measured: Validation, attacked: dict[str
         p50=attacked["iterations"]["p50"],
         p90=attacked["iterations"]["p90"],
         ssim=attacked["image"]["ssim"],
-        psnr_attack=attacked["image"]["psnr_db"],
+        psnr_attack=UNCHANGED if changed is None else f"{changed:.2f} dB",
         mse=attacked["image"]["mse"],
     )
