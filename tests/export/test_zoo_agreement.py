@@ -12,6 +12,7 @@ from dpa.models.training.checkpoint import load_network, zoo_names
 pytest.importorskip("onnxruntime", reason="needs the extra 'cpu'")
 
 LIMIT_MM = 0.01
+"""Of poses up to a metre; on larger ones, which nonsense pictures may give, of each metre."""
 
 
 def textures(count: int, side: int = 160) -> Tensor:
@@ -30,7 +31,8 @@ def test_poses_agree_at_every_batch(name: str) -> None:
     with torch.inference_mode():
         truth = torch.cat([graph.module(part)[0] for part in frames.split(64)])
     assert truth.std(dim=0).max() > 1, "poses that do not differ would test nothing"
+    limit = LIMIT_MM * max(1.0, float(truth.abs().max()) / 1000)
     for batch in (1, 3, 17, 256):
         pose = session.run(frames[-batch:])["pose"]
         shift_mm = (pose - truth[-batch:]).norm(dim=-1)
-        assert shift_mm.max() < LIMIT_MM, f"batch {batch}: {float(shift_mm.max())} mm"
+        assert shift_mm.max() < limit, f"batch {batch}: {float(shift_mm.max())} mm"

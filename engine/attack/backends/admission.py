@@ -17,6 +17,9 @@ ERROR_MM, COSINE, LENGTH = 0.1, 0.99, 0.02
 difference of its length in the median (a sample beside a kink of a ReLU may differ; the project's
 choice: fp32 graphs were measured at 0.0001 mm and 1.0000)."""
 
+NO_GRADIENT = 1e-12
+"""A length below which eager has none, as `silhouette` has: no finite ratio could be formed."""
+
 
 @dataclass(frozen=True)
 class Agreement:
@@ -58,7 +61,9 @@ def compare(step: StepBackend, eager: EagerStep) -> Agreement:
         ours, truth = step(h_a, scene), eager(h_a, scene)
         error.append((ours.error - truth.error).abs())
         cosine.append(torch.cosine_similarity(ours.gradient, truth.gradient))
-        length.append((ours.gradient.norm(dim=1) / truth.gradient.norm(dim=1) - 1).abs())
+        length.append(
+            (ours.gradient.norm(dim=1) / truth.gradient.norm(dim=1).clamp(min=NO_GRADIENT) - 1).abs()
+        )
     return Agreement(
         float(torch.cat(error).max()), float(torch.cat(cosine).min()), float(torch.cat(length).median())
     )
