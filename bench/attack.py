@@ -15,13 +15,13 @@ def bench_attack(
     target: Annotated[str, Flag(help=f"Network that is attacked: {NETWORK}.")] = "zoo:nsd",
     name: Annotated[
         list[str] | None,
-        Flag(help="plain, eager, fused, compiled, auto, auto-polyak [default: these]; foolbox, art."),
+        Flag(help="plain, eager, fused, compiled, auto-same, auto [default: these]; foolbox, art."),
     ] = None,
     samples: Annotated[int, Flag(min=1, help="Held-out frames.")] = 256,
     batch: Annotated[int, Flag(min=1, help="Samples that the engine attacks at once.")] = 256,
     plain_batch: Annotated[int, Flag(min=1, help="Batch of the plain loop and of peers.")] = 32,
-    step_size: Annotated[float | None, Flag(help="In units of the code.  [by optimiser]")] = None,
-    optimiser: Annotated[str, Flag(help="adam, sgd or sign.")] = "adam",
+    step_size: Annotated[float | None, Flag(help="Likewise, in units of the code.  [by optimiser]")] = None,
+    optimiser: Annotated[str, Flag(help="Of all but auto: adam, sgd or sign.")] = "adam",
     max_steps: Annotated[int, Flag(min=0, help="Updates of a sample at most.")] = 200,
     min_error: Annotated[float, Flag(help="Success is an MPJPE above this, mm.")] = 175.0,
     peer_steps: Annotated[int, Flag(min=1, help="Steps of foolbox and art, which never stop early.")] = 40,
@@ -30,7 +30,7 @@ def bench_attack(
     seed: Annotated[int, Flag(help="Picks the samples.")] = 0,
     device: Annotated[str, Flag(help="auto, cpu or cuda.")] = "auto",
     sweep: Annotated[
-        bool, Flag("--sweep", help="plain, auto and auto-polyak at several step sizes: speed against change.")
+        bool, Flag("--sweep", help="plain, auto-same and auto at several step sizes: speed against change.")
     ] = False,
     plot: Annotated[
         Path | None, Flag(help="With --sweep: write the front of samples/s against PSNR.")
@@ -44,6 +44,8 @@ def bench_attack(
 
     All take turns, so that a change of the machine's speed meets everyone. An iteration is the value and
     gradient of one sample; the plain loop's count those of samples that wait for their batch's last one.
+    auto does as `dpa-engine attack` does: the fastest step and an optimiser that needs fewer of them;
+    auto-same is the fastest step with the plain loop's optimiser.
 
     foolbox and art (extra "peers") climb the same objective with their own loops, which stop no sample at
     success. torchattacks cannot express it: each of its attacks holds the cross-entropy of class labels in

@@ -11,12 +11,13 @@ from dpa.engine.attack.algorithm import appearance_attack
 from dpa.engine.attack.backends.auto import AutoStep
 from dpa.engine.attack.backends.protocol import StepBackend
 from dpa.engine.attack.backends.select import make_backend
-from dpa.engine.attack.config import AttackConfig
+from dpa.engine.attack.config import AttackConfig, AttackRunConfig
 from dpa.models.errors import InputError
 
 PLAIN = "plain"
-BACKENDS = ("eager", "fused", "compiled", "auto")
-ADAPTIVE = "auto-polyak"
+STEPS = ("eager", "fused", "compiled")
+AUTO = "auto"
+SAME = "auto-same"
 WARM_SAMPLES, WARM_STEPS = 4, 2
 
 
@@ -30,8 +31,9 @@ def make_contenders(
     """The named ones, ready to run: back-ends made, everything called once on a few samples. Raises
     UnknownContender, and MissingPackage for a peer that is not installed."""
     makers: dict[str, Callable[[], Contender]] = {PLAIN: partial(plain, task, config, plain_batch)}
-    makers |= {name: partial(engine, name, task, config) for name in BACKENDS}
-    makers[ADAPTIVE] = partial(engine, "auto", task, adaptive(config), ADAPTIVE)
+    makers |= {name: partial(engine, name, task, config) for name in STEPS}
+    makers[SAME] = partial(engine, AUTO, task, config, SAME)
+    makers[AUTO] = partial(engine, AUTO, task, as_commanded(config))
     makers |= {name: partial(peer, name, task, config, plain_batch, peer_steps) for name in PEERS}
     for name in names:
         if name in CANNOT:
@@ -42,10 +44,10 @@ def make_contenders(
     return [makers[name]() for name in names]
 
 
-def adaptive(config: AttackConfig) -> AttackConfig:
-    """The same with the optimiser whose step adapts to the sample, at its own default step size."""
-    kept = config.model_dump(exclude={"optimiser", "step_size"})
-    return AttackConfig.model_validate(kept | {"optimiser": "polyak"})
+def as_commanded(config: AttackConfig) -> AttackConfig:
+    """The same with the optimiser that `dpa-engine attack` takes where none is named, and its step size."""
+    default = AttackRunConfig()
+    return config.model_copy(update={"optimiser": default.optimiser, "step_size": default.step_size})
 
 
 def plain(task: Task, config: AttackConfig, batch: int, name: str = PLAIN) -> Contender:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from dpa.bench.attack_contenders import ADAPTIVE, BACKENDS, PLAIN, make_contenders
+from dpa.bench.attack_contenders import AUTO, PLAIN, SAME, STEPS, make_contenders
 from dpa.bench.attack_rows import Task, ratios, row, run_in_turns
 from dpa.bench.attack_sweep import sweep_attack
 from dpa.bench.matmul import matmul_gflops
@@ -35,7 +35,7 @@ def measure_attack(
     synchronise: Callable[[], object] = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     matmul = matmul_gflops(device, synchronise=synchronise)
     gflop = _gflop(task, config)
-    contenders = make_contenders(names or (PLAIN, *BACKENDS, ADAPTIVE), task, config, plain_batch, peer_steps)
+    contenders = make_contenders(names or (PLAIN, *STEPS, SAME, AUTO), task, config, plain_batch, peer_steps)
     run_in_turns(contenders, rounds, synchronise, progress)
     rows = []
     for one in contenders:

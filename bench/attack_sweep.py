@@ -10,7 +10,7 @@ from dpa.engine.attack.backends.select import make_backend
 from dpa.engine.attack.config import AttackConfig, OptimiserName
 from dpa.engine.attack.sweep import STEP_SIZES
 
-SERIES: dict[str, OptimiserName] = {"plain": "adam", "auto": "adam", "auto-polyak": "polyak"}
+SERIES: dict[str, OptimiserName] = {"plain": "adam", "auto-same": "adam", "auto": "polyak"}
 """Who is swept, over the step sizes of which optimiser."""
 
 RATES = ("samples_per_s", "samples_per_cpu_s")

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from dpa.bench.import_pictures import write_pictures
-from dpa.bench.step_memory import peak_mb
+from dpa.bench.peak_memory import peak_mb
 from dpa.models.data.importers.catalogue import Catalogue, PictureFiles
 from dpa.models.data.importers.run import import_catalogue
 from dpa.models.data.store import PackedStore

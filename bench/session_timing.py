@@ -4,13 +4,13 @@ moment of the machine falls on all alike."""
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from dpa.bench.peak_memory import peak_mb
 from dpa.engine.sessions.protocol import Session
 
 MIN_ROUNDS = 3
@@ -69,17 +69,7 @@ class TimedSession:
         return seconds[1:]
 
     def peak_mb(self) -> float | None:
-        try:  # Linux's high-water mark is reset first
-            Path("/proc/self/clear_refs").write_text("5")
-            told = True
-        except OSError:
-            told = False
-        for _ in range(2):
-            self._session.run(self._prepare())
-        if not told:
-            return None
-        status = Path("/proc/self/status").read_text()
-        return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1e3
+        return peak_mb(lambda: [self._session.run(self._prepare()) for _ in range(2)], torch.device("cpu"))
 
 
 def time_together(contenders: Sequence[Timed], duration_s: float) -> list[Latency]:

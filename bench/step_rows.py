@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from dpa.bench.attack_rows import Task
+from dpa.bench.peak_memory import peak_mb
 from dpa.bench.roofline import count
 from dpa.bench.step_flops import step_gflop
-from dpa.bench.step_memory import peak_mb
 from dpa.bench.step_scene import first_scene
 from dpa.bench.timing import measure
 from dpa.engine.attack.backends.eager import EagerStep

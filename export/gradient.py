@@ -10,7 +10,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from dpa.engine.attack.objective import Objective
 from dpa.export.gradient_module import GradientModule
-from dpa.export.gradient_pooling import max_pool, max_pool_backward
+from dpa.export.gradient_pooling import average_pool_backward, max_pool, max_pool_backward
 from dpa.export.onnx_export import OPSET, ExportFailed, forget_origin, quiet
 
 INPUTS = ("h_a", "prefix", "mask", "box", "background", "reference")
@@ -63,10 +63,11 @@ def gradient_onnx(objective: Objective) -> bytes:
 
 def _examples(module: GradientModule, objective: Objective) -> tuple[Tensor, ...]:
     decoder = module.decoder
-    dtype, device = decoder.taps.dtype, decoder.taps.device
+    weight = module.regressor.mean
+    dtype, device = weight.dtype, weight.device
     joints = module.regressor.mean.shape[0]
     shapes: tuple[tuple[int, ...], ...] = (
-        (decoder.taps.shape[0],),
+        (decoder.appearance_dim,),
         (decoder.channels, decoder.side, decoder.side),
         (1, module.painted_size, module.painted_size),
         (4,),
@@ -80,9 +81,10 @@ def _examples(module: GradientModule, objective: Objective) -> tuple[Tensor, ...
 
 
 def _decompositions() -> dict[Any, Any]:
-    """PyTorch's core ones, two backward operations that ONNX does not know, and pooling, see its module."""
+    """PyTorch's core ones, the backward operations that ONNX does not know, and pooling, see its module."""
     return dict(core_aten_decompositions()) | {
         aten.convolution_backward.default: _convolution_backward,
+        aten.avg_pool2d_backward.default: average_pool_backward,
         aten.max_pool2d_with_indices.default: max_pool,
         aten.max_pool2d_with_indices_backward.default: max_pool_backward,
     }

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from dpa.engine.attack.backends.folding import fold_batch_norms
 from dpa.engine.attack.backends.fused import own_copy
-from dpa.engine.attack.backends.split_decoder import SplitDecoder
+from dpa.engine.attack.backends.split_decoder import SplitDecoder, without_pose
 from dpa.engine.attack.objective import Objective, mpjpe
 from dpa.export.gradient_sampling import Doubling, centres, crop_weights, hat, paste_weights, sample
 from dpa.models.networks.decoder import UpBlock
@@ -41,22 +41,21 @@ class GradientModule(nn.Module):
         self.crop_size, self.localiser_size = target.crop_size, target.localiser_size
         self.painted_size = generator.crop_size
         dtype = next(generator.parameters()).dtype
-        decoder = SplitDecoder(generator.decoder, dtype)
-        side, layers = decoder.side, []
-        for layer in decoder.rest:
-            if isinstance(layer, UpBlock):
-                layers.append(DoublingBlock(layer, side, dtype))
-                side *= 2
-            else:
-                layers.append(layer)
-        decoder.rest = nn.Sequential(*layers).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        decoder = without_pose(generator.decoder, dtype)
+        if isinstance(decoder, SplitDecoder):
+            decoder.rest = _doubling(decoder.rest, decoder.side, dtype)
+        else:
+            for name, layers in decoder.decoder.named_children():
+                if isinstance(layers, nn.Sequential):
+                    setattr(decoder.decoder, name, _doubling(layers, decoder.side, dtype))
+        decoder.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         self.decoder = decoder
         self.requires_grad_(False)
 
     def forward(
         self, h_a: Tensor, prefix: Tensor, mask: Tensor, box: Tensor, background: Tensor, reference: Tensor
     ) -> Tensor:
-        """h_a [B, A], prefix as SplitDecoder's, mask [B, 1, s, s], box [B, 4], background [B, 3, H, W],
+        """h_a [B, A], prefix as the decoder's, mask [B, 1, s, s], box [B, 4], background [B, 3, H, W],
         reference [B, J, 3] mm → error [B] mm."""
         rgb = self.decoder(h_a, prefix)
         rgb = rgb.clamp(0, 1) if self.clamp else rgb
@@ -70,3 +69,15 @@ class GradientModule(nn.Module):
         seen = sample(frame, *crop_weights(seen_box, self.crop_size, height, width))
         pose = self.regressor(self.encoder(seen)[1])
         return mpjpe(pose, reference)
+
+
+def _doubling(layers: nn.Sequential, side: int, dtype: torch.dtype) -> nn.Sequential:
+    """The same layers, fed [B, C, side, side], with a DoublingBlock for every UpBlock."""
+    made: list[nn.Module] = []
+    for layer in layers:
+        if isinstance(layer, UpBlock):
+            made.append(DoublingBlock(layer, side, dtype))
+            side *= 2
+        else:
+            made.append(layer)
+    return nn.Sequential(*made)

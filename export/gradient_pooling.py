@@ -1,5 +1,5 @@
-"""Max-pooling and its backward pass in operations that TensorRT has: it knows no pooling that tells where
-the largest pixel was, so the backward pass looks for it again."""
+"""Pooling and its backward pass in operations that ONNX and TensorRT have. TensorRT knows no pooling that
+tells where the largest pixel was, so the backward pass looks for it again."""
 
 from collections.abc import Iterator, Sequence
 
@@ -63,6 +63,28 @@ def max_pool_backward(
         torch.stack(planes, dim=2).reshape(small), places, None, step, margin, (1, 1), True, missing, 1
     )
     return spread.reshape(batch, channels, height, width)
+
+
+def average_pool_backward(
+    upstream: Tensor,
+    x: Tensor,
+    kernel: Pair,
+    stride: Pair,
+    padding: Pair,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor_override: int | None,
+) -> Tensor:
+    """The gradient to x of aten.avg_pool2d without a margin: every pixel of a window has an equal share."""
+    (rows, columns), step = _pair(kernel), _pair(stride or kernel)
+    assert _pair(padding) == (0, 0) and not ceil_mode and divisor_override is None
+    share = torch.full((1, 1, rows, columns), 1 / (rows * columns), dtype=x.dtype, device=x.device)
+    missing = [
+        int((side - size) % by) for side, size, by in zip(x.shape[2:], (rows, columns), step, strict=True)
+    ]
+    planes = upstream.reshape(-1, 1, *upstream.shape[2:])
+    spread: Tensor = aten.convolution(planes, share, None, step, (0, 0), (1, 1), True, missing, 1)
+    return spread.reshape(x.shape)
 
 
 def _padded(x: Tensor, margin: tuple[int, int]) -> Tensor:

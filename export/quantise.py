@@ -20,6 +20,7 @@ import onnx
 from torch import Tensor
 
 from dpa.engine.sessions.errors import MissingPackage
+from dpa.engine.sessions.openvino_segments import SAMPLERS
 from dpa.export.graphs import Graph
 from dpa.export.probes import probes
 from dpa.models.atomic import write_bytes
@@ -27,9 +28,6 @@ from dpa.models.frameworks.base import DisentangledNetwork
 
 SYMMETRIC = {"ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias": False}
 """What TensorRT asks for; it rejects other zero points and quantised biases."""
-
-SAMPLERS = frozenset({"GridSample", "Gather"})
-"""Operations whose second input says where to look: `line_sampling` picks rows, others sample by a grid."""
 
 SEVERITY_WARNING, SEVERITY_ERROR = 2, 3
 

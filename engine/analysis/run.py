@@ -18,12 +18,11 @@ from dpa.engine.devices import device_name, pick_device
 from dpa.engine.runs.directory import RESULTS, RunDirectory
 from dpa.engine.runs.environment import versions
 from dpa.models.data.store import PackedStore
+from dpa.models.frameworks import PAPER_NAMES
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.training.checkpoint import read_config
 
 FORMATS = ("png", "svg")
-
-PAPER_NAMES = {"nsd": "NSD", "drnet": "DRNet", "cssl": "CSSL"}
 
 Progress = Callable[[str, int, int], None]
 """Called with (analysis, done, in all)."""

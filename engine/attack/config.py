@@ -28,12 +28,10 @@ class AttackConfig(Config):
     backend: which implementation of a step runs. seed: picks the samples; the attack itself draws
     nothing at random.
 
-    The defaults are those of the tables (`zoo card`, `reproduce`): Adam and `eager`, whose results repeat
-    to the last bit on one machine, whatever a warm-up would have measured there. `fused` ends elsewhere
-    (256 samples against a plain loop, bench/results: success the same, mean final error 0.3 and 3.8 mm off).
-    Adam rather than `polyak`: that is 1.4 times as fast at equal success and PSNR on `zoo:nsd`, where its
-    constants were chosen, but took no fewer iterations than Adam on `zoo:cssl` (9.8 and 9.1, 98 and 100 %
-    of 64 samples) and `zoo:drnet` (6.2 and 5.3 of 48 samples, all; pictures changed less, 37.4 and 33.2 dB).
+    The defaults are those of the tables (`zoo card`, `reproduce`): Adam, as anyone would take, and `eager`,
+    whose results repeat to the last bit on one machine, whatever a warm-up would have measured there. `fused`
+    ends elsewhere (256 samples against a plain loop, bench/results: success the same, mean final error 0.3
+    and 3.8 mm off).
     """
 
     min_error_mm: float = Field(default=175.0, gt=0)
@@ -51,7 +49,8 @@ class AttackConfig(Config):
     def _default_step_size(cls, values: dict[str, Any]) -> dict[str, Any]:
         if values.get("step_size") is not None:
             return values
-        return values | {"step_size": STEP_SIZES.get(values.get("optimiser", "adam"))}
+        optimiser = values.get("optimiser", cls.model_fields["optimiser"].default)
+        return values | {"step_size": STEP_SIZES.get(optimiser)}
 
 
 class AttackRunConfig(AttackConfig):
@@ -61,10 +60,14 @@ class AttackRunConfig(AttackConfig):
     None for the default evaluation set. samples: how many frames at most. subjects: None
     for all that the source holds. pictures: of how many samples, spread evenly, the synthesised and
     adversarial frames are kept; the figures are of all samples, and the report shows some of these.
-    backend: a run takes the fastest step of this machine, and its results name it; a table names its own.
+    backend, optimiser: a run takes what is fastest at equal success and no more change of the picture, and
+    its results name both; a table names its own. The back-end is the fastest step of this machine. `polyak`
+    was faster than Adam on zoo:nsd, zoo:cssl and zoo:drnet (bench/results/attack-cpu-*.json).
     """
 
     backend: BackendName = "auto"
+    optimiser: OptimiserName = "polyak"
+    step_size: float = Field(default=STEP_SIZES["polyak"], gt=0)
     target: str = "zoo:nsd"
     generator: str = ""
     source: Path | None = None

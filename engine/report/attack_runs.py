@@ -11,9 +11,9 @@ from dpa.engine.runs.directory import COMMAND, RESULTS, RunDirectory
 from dpa.engine.runs.errors import NotARun
 from dpa.models.data.store import PackedStore
 from dpa.models.errors import InputError
+from dpa.models.frameworks import PAPER_NAMES
 from dpa.models.training.checkpoint import network_folder, read_config
 
-PAPER_NAMES = {"nsd": "NSD", "drnet": "DRNet", "cssl": "CSSL"}
 MEASURES = ("ssim", "psnr_db", "mse")
 
 

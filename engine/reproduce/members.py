@@ -7,13 +7,14 @@ from pathlib import Path
 
 from dpa.engine.report.attack_runs import Role, role
 from dpa.models.errors import InputError
+from dpa.models.frameworks import PAPER_NAMES
 from dpa.models.frameworks.foreign import ForeignNetwork
 from dpa.models.frameworks.loading import is_foreign
 from dpa.models.frameworks.program import require_generator
 from dpa.models.training.checkpoint import WEIGHTS, NotANetwork, load_network, network_folder, read_config
 from dpa.models.zoo.recipe import recipe_names
 
-TITLES = {"nsd": "NSD", "drnet": "DRNet", "cssl": "CSSL", "cssl-da": "CSSL (DA)"}
+TITLES = PAPER_NAMES | {"cssl-da": "CSSL (DA)"}
 """The paper's names of its networks."""
 
 

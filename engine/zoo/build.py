@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from dpa.engine.attack.config import AttackRunConfig
+from dpa.engine.attack.config import AttackConfig, AttackRunConfig
 from dpa.engine.attack.run import Networks, run_attack
 from dpa.engine.console import step_progress, training_progress
 from dpa.engine.evaluation_set import choose_samples, default_evaluation_set, recipe_key
@@ -88,7 +88,7 @@ def describe(name: str, folder: Path, scratch: Path, device: torch.device) -> No
     network = load_network(str(folder)).to(device)
     evaluation = default_evaluation_set()
     measured = validate(network, evaluation, np.arange(len(evaluation)))
-    settings = AttackRunConfig(target=f"zoo:{name}", generator=f"zoo:{name}", backend="eager")
+    settings = AttackRunConfig(target=f"zoo:{name}", generator=f"zoo:{name}", **AttackConfig().model_dump())
     rows = choose_samples(evaluation, settings.samples, settings.seed)
     shutil.rmtree(scratch, ignore_errors=True)
     with RunDirectory.create(scratch, "attack", settings.model_dump(mode="json")) as run:

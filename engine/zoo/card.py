@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from dpa.engine.calibration.measures import REFERENCES
+from dpa.models.frameworks import PAPER_NAMES
 from dpa.models.training.checkpoint import WEIGHTS, read_config
 from dpa.models.training.validation import Validation
 from dpa.models.zoo.recipe import read_recipe
@@ -23,7 +23,7 @@ def model_card(name: str, folder: Path, measured: Validation, attacked: dict[str
     data, fit, changed = training["data"], training["regressor_fit"], attacked["image"]["psnr_db"]
     return TEMPLATE.read_text().format(
         name=name,
-        framework=config.framework if config.framework in REFERENCES else config.framework.upper(),
+        framework=PAPER_NAMES.get(config.framework, config.framework),
         preset=config.network.preset,
         parameters=f"{(folder / WEIGHTS).stat().st_size / 1e6:.1f} MB",
         frames=data["frames"],

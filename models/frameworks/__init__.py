@@ -8,6 +8,9 @@ if TYPE_CHECKING:
     from dpa.models.networks.config import NetworkConfig
     from dpa.models.training.config import TrainConfig
 
+PAPER_NAMES = {"nsd": "NSD", "drnet": "DRNet", "cssl": "CSSL"}
+"""How the paper writes its frameworks."""
+
 
 def make_network(config: "NetworkConfig", framework: str) -> "DisentangledNetwork":
     """An untrained network of a framework."""

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from dpa.kernels.reference import crop
 from dpa.models.config import Config
@@ -59,23 +60,12 @@ class Segmenter(nn.Module):
     def forward(self, crops: Tensor) -> Tensor:
         """[B, 3, s, s] in [0, 1], s divisible by 4 → soft mask [B, 1, s, s]."""
         fine = self.fine(crops[:, BLUE : BLUE + 1] - 0.5)
-        middle = self.middle(_halved(fine))
-        coarse = self.coarse(_halved(middle))
-        middle = self.up_middle(torch.cat([_doubled(coarse), middle], dim=1))
-        fine = self.up_fine(torch.cat([_doubled(middle), fine], dim=1))
+        middle = self.middle(F.avg_pool2d(fine, 2))
+        coarse = self.coarse(F.avg_pool2d(middle, 2))
+        middle = self.up_middle(torch.cat([F.interpolate(coarse, scale_factor=2.0), middle], dim=1))
+        fine = self.up_fine(torch.cat([F.interpolate(middle, scale_factor=2.0), fine], dim=1))
         logit: Tensor = self.mask(fine)
         return logit.sigmoid().to(crops.dtype)
-
-
-def _halved(x: Tensor) -> Tensor:
-    """Mean of 2×2; unlike avg_pool2d's, its gradient exports to ONNX. [B, C, H, W] → [B, C, H/2, W/2]."""
-    b, c, h, w = x.shape
-    return x.reshape(b, c, h // 2, 2, w // 2, 2).mean(dim=(3, 5))
-
-
-def _doubled(x: Tensor) -> Tensor:
-    """Each pixel four times. [B, C, H, W] → [B, C, 2H, 2W]."""
-    return x[:, :, :, None, :, None].expand(-1, -1, -1, 2, -1, 2).flatten(4, 5).flatten(2, 3)
 
 
 class SilhouetteEncoder(nn.Module):

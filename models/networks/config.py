@@ -91,6 +91,19 @@ def paper_preset() -> NetworkConfig:
     )
 
 
+def _basic(stem: int, planes: tuple[int, ...], depth: int) -> TrunkConfig:
+    """Basic blocks alone, each stage half the side of the one before."""
+    return TrunkConfig(
+        block="basic",
+        stem_channels=stem,
+        stem_kernel=3,
+        stem_pool=False,
+        planes=planes,
+        depths=(depth,) * len(planes),
+        strides=(2,) * len(planes),
+    )
+
+
 def small_preset() -> NetworkConfig:
     """The project's choice for two CPU cores: the same plan as NSD's at half the resolution; no dropout in
     the decoder, which training this short never overfits."""
@@ -98,24 +111,8 @@ def small_preset() -> NetworkConfig:
         preset="small",
         crop_size=64,
         localiser_size=80,
-        localiser=TrunkConfig(
-            block="basic",
-            stem_channels=16,
-            stem_kernel=3,
-            stem_pool=False,
-            planes=(16, 32, 64),
-            depths=(1, 1, 1),
-            strides=(2, 2, 2),
-        ),
-        encoder=TrunkConfig(
-            block="basic",
-            stem_channels=32,
-            stem_kernel=3,
-            stem_pool=False,
-            planes=(48, 96, 128),
-            depths=(2, 2, 2),
-            strides=(2, 2, 2),
-        ),
+        localiser=_basic(16, (16, 32, 64), 1),
+        encoder=_basic(32, (48, 96, 128), 2),
         head=(HeadConv(channels=128, kernel=4),),
         decoder=DecoderConfig(start=8, pose_channels=32, blocks=(64, 32, 16), convolutions=2, dropout=0.0),
         regressor_hidden=768,
@@ -130,24 +127,8 @@ def tiny_preset() -> NetworkConfig:
         preset="tiny",
         crop_size=64,
         localiser_size=80,
-        localiser=TrunkConfig(
-            block="basic",
-            stem_channels=16,
-            stem_kernel=3,
-            stem_pool=False,
-            planes=(16, 32, 48),
-            depths=(1, 1, 1),
-            strides=(2, 2, 2),
-        ),
-        encoder=TrunkConfig(
-            block="basic",
-            stem_channels=24,
-            stem_kernel=3,
-            stem_pool=False,
-            planes=(32, 64, 96),
-            depths=(1, 1, 1),
-            strides=(2, 2, 2),
-        ),
+        localiser=_basic(16, (16, 32, 48), 1),
+        encoder=_basic(24, (32, 64, 96), 1),
         head=(HeadConv(channels=96, kernel=4),),
         decoder=DecoderConfig(start=8, pose_channels=8, blocks=(64, 32, 16), convolutions=1, dropout=0.0),
         regressor_hidden=256,

@@ -38,6 +38,7 @@ class Decoder(nn.Module):
         super().__init__()
         sizes = config.decoder
         self.start, self.pose_channels = sizes.start, sizes.pose_channels
+        self.appearance_dim = config.appearance_dim
         self.register_buffer("window", bump_window(config.crop_size), persistent=False)
         self.spread = nn.Sequential(
             nn.Linear(config.pose_dim, sizes.pose_channels * sizes.start**2),

@@ -1,10 +1,10 @@
-"""Pooling without indices against PyTorch's own, values and gradients in float64."""
+"""Pooling without indices, and averages, against PyTorch's own, values and gradients in float64."""
 
 import pytest
 import torch
 from torch.nn import functional as F
 
-from dpa.export.gradient_pooling import max_pool, max_pool_backward
+from dpa.export.gradient_pooling import average_pool_backward, max_pool, max_pool_backward
 
 WINDOWS = {
     "the stem's": (3, 2, 1),
@@ -32,4 +32,18 @@ def test_it_is_max_pool_with_its_gradient(window, side, kind: str) -> None:
     pairs = ((kernel, kernel), (stride, stride), (padding, padding), (1, 1))
     with torch.no_grad():
         given = max_pool_backward(upstream, x, *pairs, False, torch.zeros(0))
+    torch.testing.assert_close(given, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("kernel, stride", [(2, 2), (3, 2), (3, 1)])
+@pytest.mark.parametrize("side", [(8, 9), (7, 6)])
+def test_it_is_the_gradient_of_average_pooling(side, kernel: int, stride: int) -> None:
+    generator = torch.Generator().manual_seed(2)
+    x = torch.randn(2, 3, *side, dtype=torch.float64, generator=generator, requires_grad=True)
+    truth = F.avg_pool2d(x, kernel, stride)
+    upstream = torch.rand(truth.shape, dtype=torch.float64, generator=generator)
+    (expected,) = torch.autograd.grad(truth, x, upstream)
+    window = ((kernel, kernel), (stride, stride), (0, 0))
+    with torch.no_grad():
+        given = average_pool_backward(upstream, x, *window, False, True, None)
     torch.testing.assert_close(given, expected, rtol=1e-12, atol=1e-12)

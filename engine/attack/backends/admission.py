@@ -18,7 +18,7 @@ difference of its length in the median (a sample beside a kink of a ReLU may dif
 choice: fp32 graphs were measured at 0.0001 mm and 1.0000)."""
 
 NO_GRADIENT = 1e-12
-"""A length below which eager has none, as `silhouette` has: no finite ratio could be formed."""
+"""A length below which there is no gradient and no direction, as with `silhouette`."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,10 @@ def compare(step: StepBackend, eager: EagerStep) -> Agreement:
         h_a, scene = probe(eager.objective, step.prefix, step.sizes[0], seed)
         ours, truth = step(h_a, scene), eager(h_a, scene)
         error.append((ours.error - truth.error).abs())
-        cosine.append(torch.cosine_similarity(ours.gradient, truth.gradient))
-        length.append(
-            (ours.gradient.norm(dim=1) / truth.gradient.norm(dim=1).clamp(min=NO_GRADIENT) - 1).abs()
-        )
+        lengths = ours.gradient.norm(dim=1), truth.gradient.norm(dim=1)
+        neither = torch.maximum(*lengths) < NO_GRADIENT
+        cosine.append(torch.cosine_similarity(ours.gradient, truth.gradient).where(~neither, 1))
+        length.append((lengths[0] / lengths[1].clamp(min=NO_GRADIENT) - 1).abs().where(~neither, 0))
     return Agreement(
         float(torch.cat(error).max()), float(torch.cat(cosine).min()), float(torch.cat(length).median())
     )

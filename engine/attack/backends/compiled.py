@@ -8,7 +8,7 @@ from dpa.engine.attack.backends.eager import EagerStep
 from dpa.engine.attack.backends.exporting import exporter
 from dpa.engine.attack.backends.fused import own_copy
 from dpa.engine.attack.backends.protocol import StepResult
-from dpa.engine.attack.backends.split_decoder import SplitDecoder
+from dpa.engine.attack.backends.split_decoder import without_pose
 from dpa.engine.attack.objective import Objective
 from dpa.engine.attack.scene import Scene
 from dpa.engine.sessions.onnxruntime_session import OnnxRuntimeSession
@@ -35,10 +35,10 @@ class CompiledStep:
     def __init__(self, objective: Objective, sizes: tuple[int, ...], session: Session) -> None:
         self.plates, self.sizes, self.session = objective.plates, sizes, session
         network = own_copy(objective.generator)
-        self._decoder = SplitDecoder(network.decoder, next(network.parameters()).dtype)
+        self._decoder = without_pose(network.decoder, next(network.parameters()).dtype)
 
     def prefix(self, pose_code: Tensor) -> Tensor:
-        """The pose part of the decoder: [B, P] → [B, C, 2·start, 2·start]."""
+        """The pose part of the decoder: [B, P] → [B, C, t, t]."""
         with torch.no_grad():
             return self._decoder.prefix(pose_code).contiguous()
 

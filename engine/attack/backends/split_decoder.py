@@ -31,13 +31,14 @@ class SplitDecoder(nn.Module):
         assert isinstance(first, nn.Conv2d)
         pose = decoder.pose_channels
         self.channels, self.side = first.out_channels, 2 * decoder.start
+        self.appearance_dim = decoder.appearance_dim
         self.pose_part = nn.Conv2d(pose, self.channels, 3, padding=1, dtype=first.weight.dtype)
         with torch.no_grad():
             self.pose_part.weight.copy_(first.weight[:, :pose])
             assert first.bias is not None and self.pose_part.bias is not None
             self.pose_part.bias.copy_(first.bias)
             # [A, 9·C]: what each tap makes of each entry of the appearance code
-            taps = first.weight[:, pose:].permute(1, 2, 3, 0).reshape(first.in_channels - pose, -1)
+            taps = first.weight[:, pose:].permute(1, 2, 3, 0).reshape(self.appearance_dim, -1)
         self.register_buffer("taps", taps.contiguous())
         self.register_buffer("inside", _taps_inside(self.side).to(first.weight.dtype))
         after_first = list(blocks[0].convolutions)[1:]
@@ -57,6 +58,30 @@ class SplitDecoder(nn.Module):
         plane = (self.inside @ tapped).view(-1, self.side, self.side, self.channels)
         y: Tensor = self.rest((prefix + plane.permute(0, 3, 1, 2)).to(self.dtype))
         return self.decoder.colours(y.to(h_a.dtype))
+
+
+class WholeDecoder(nn.Module):
+    """A decoder that paints in a way of its own, behind the same calls: nothing but the spread pose code is
+    taken out of the step."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        super().__init__()
+        self.decoder = decoder
+        self.channels, self.side = decoder.pose_channels, decoder.start
+        self.appearance_dim = decoder.appearance_dim
+
+    def prefix(self, h_p: Tensor) -> Tensor:
+        """[B, P] → the spread pose code [B, C, start, start]."""
+        return self.decoder.spread_pose(h_p)
+
+    def forward(self, h_a: Tensor, prefix: Tensor) -> Tensor:
+        """h_a [B, A], prefix from the same samples → rgb [B, 3, s, s] in [0, 1]."""
+        return self.decoder.colours(self.decoder.paint(h_a, prefix)[:, :3].to(h_a.dtype))
+
+
+def without_pose(decoder: Decoder, dtype: torch.dtype) -> SplitDecoder | WholeDecoder:
+    """As little of the decoder as its kind allows to be left in the step; dtype: see SplitDecoder."""
+    return SplitDecoder(decoder, dtype) if type(decoder) is Decoder else WholeDecoder(decoder)
 
 
 def _taps_inside(side: int) -> Tensor:

@@ -1,6 +1,7 @@
 """The compiled step: exact against eager in fp32, refused where its gradient is not eager's."""
 
 import dataclasses
+import math
 
 import pytest
 import torch
@@ -14,12 +15,15 @@ from dpa.engine.attack.backends.compiled import CompiledStep, NoExporter, compil
 from dpa.engine.attack.backends.eager import EagerStep
 from dpa.engine.attack.backends.fused import FusedStep
 from dpa.engine.attack.backends.probes import probe
+from dpa.engine.attack.backends.protocol import StepResult
 from dpa.engine.attack.backends.select import automatic
 from dpa.engine.attack.config import AttackConfig
 from dpa.engine.attack.objective import Objective
 from dpa.engine.sessions.onnxruntime_session import OnnxRuntimeSession
 from dpa.export.gradient_cache import CachedGradients
 from dpa.export.gradient_module import GradientModule
+from dpa.models.frameworks import make_network
+from dpa.models.networks.decoder import Decoder
 
 
 @pytest.fixture
@@ -45,9 +49,8 @@ class Spoilt(EagerStep):
         return self.change(super().__call__(h_a, scene))
 
 
-@pytest.mark.parametrize("freeze_box", [False, True])
-def test_the_module_that_is_exported_is_the_objective(tiny_world, freeze_box):
-    objective = objective_of(tiny_world(3), freeze_box)
+def assert_exported_is(objective):
+    """The module's error and gradient at a probe, against eager's."""
     eager, module = EagerStep(objective, (5,)), GradientModule(objective)
     h_a, scene = probe(objective, module.decoder.prefix, 5, seed=0)
     truth = eager(h_a, scene)
@@ -55,8 +58,31 @@ def test_the_module_that_is_exported_is_the_objective(tiny_world, freeze_box):
     background = objective.plates[scene.plate_index]
     error = module(leaf, scene.prefix, scene.mask, scene.box, background, scene.reference)
     (gradient,) = torch.autograd.grad(error.sum(), leaf)
+    assert truth.gradient.norm() > 0.1
     torch.testing.assert_close(error.detach(), truth.error, rtol=1e-6, atol=1e-6)
     torch.testing.assert_close(gradient, truth.gradient, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("freeze_box", [False, True])
+def test_the_module_that_is_exported_is_the_objective(tiny_world, freeze_box):
+    assert_exported_is(objective_of(tiny_world(3), freeze_box))
+
+
+def test_so_it_is_with_a_decoder_that_paints_in_a_way_of_its_own(tiny_world):
+    """silhouette's, whose appearance code another network's pose does depend on."""
+    world = tiny_world(3)
+    torch.manual_seed(5)
+    painter = make_network(world.network.config, "silhouette").to(world.frames.dtype)
+    assert type(painter.decoder) is not Decoder
+    assert_exported_is(Objective(painter.eval(), world.network, world.plates, False, clamp=True))
+
+
+def test_no_gradient_agrees_with_none_and_with_nothing_else(tiny_world):
+    objective = objective_of(tiny_world(3))
+    still = Spoilt(objective, lambda made: StepResult(made.error, torch.zeros_like(made.gradient)))
+    assert compare(still, still).admitted
+    refused = compare(EagerStep(objective, (4,)), still)
+    assert not refused.admitted and math.isfinite(refused.length)
 
 
 def test_the_graph_is_eagers_at_any_batch_and_to_the_end(tiny_world, cache):

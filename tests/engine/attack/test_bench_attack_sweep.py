@@ -7,7 +7,7 @@ import torch
 from typer.testing import CliRunner
 
 from dpa.bench import attack_sweep, matmul
-from dpa.bench.attack_contenders import UnknownContender, adaptive
+from dpa.bench.attack_contenders import UnknownContender, as_commanded
 from dpa.bench.attack_rows import Task
 from dpa.bench.attack_sweep import sweep_attack
 from dpa.engine.attack.config import STEP_SIZES, AttackConfig
@@ -28,28 +28,28 @@ def test_every_series_at_every_step_size(task):
     assert found == [
         ("plain", "adam", 0.1),
         ("plain", "adam", 0.3),
-        ("auto", "adam", 0.1),
-        ("auto", "adam", 0.3),
-        ("auto-polyak", "polyak", 1.0),
+        ("auto-same", "adam", 0.1),
+        ("auto-same", "adam", 0.3),
+        ("auto", "polyak", 1.0),
     ]
     plain, ours = rows[1], rows[3]
     assert plain["psnr_db"] == pytest.approx(ours["psnr_db"], abs=0.5), "same optimiser, same step size"
 
 
 def test_an_unknown_series_is_refused(task):
-    with pytest.raises(UnknownContender, match="auto-polyak"):
+    with pytest.raises(UnknownContender, match="auto-same"):
         sweep_attack(task, AttackConfig(), ["eager"], 2, 1, lambda: None, lambda _: None)
 
 
-def test_the_adaptive_contender_has_its_own_step_size():
-    config = adaptive(AttackConfig(optimiser="adam", step_size=0.7, max_steps=9))
+def test_auto_attacks_as_the_command_does():
+    config = as_commanded(AttackConfig(optimiser="adam", step_size=0.7, max_steps=9))
     assert (config.optimiser, config.step_size, config.max_steps) == ("polyak", STEP_SIZES["polyak"], 9)
 
 
 def test_the_command_draws_the_front(task, monkeypatch, tmp_path):
     monkeypatch.setitem(matmul.SIDE, "cpu", 64)
     monkeypatch.setattr("dpa.bench.attack_task.load_task", lambda *_: task)
-    monkeypatch.setitem(attack_sweep.STEP_SIZES, "adam", (0.2,))
+    monkeypatch.setitem(attack_sweep.STEP_SIZES, "polyak", (0.2,))
     path = tmp_path / "front.png"
     arguments = ["bench", "attack", "--sweep", "--name", "auto", "--max-steps", "2", "--min-error", "60"]
     made = json.loads(CliRunner().invoke(app, [*arguments, "--plot", str(path), "--json"]).stdout)

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from dpa.bench import matmul, roofline
 from dpa.bench.attack_rows import Task
-from dpa.bench.step_memory import peak_mb
+from dpa.bench.peak_memory import peak_mb
 from dpa.bench.step_plot import plot_steps
 from dpa.bench.step_rows import PlainStep, measure_steps
 from dpa.engine.attack.backends.eager import EagerStep
