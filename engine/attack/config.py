@@ -62,7 +62,7 @@ class AttackRunConfig(AttackConfig):
     adversarial frames are kept; the figures are of all samples, and the report shows some of these.
     backend, optimiser: a run takes what is fastest at equal success and no more change of the picture, and
     its results name both; a table names its own. The back-end is the fastest step of this machine. `polyak`
-    was faster than Adam on zoo:nsd, zoo:cssl and zoo:drnet (bench/results/attack-cpu-*.json).
+    was 1.3 to 1.5 times as fast as Adam on zoo:nsd, 1.1 on zoo:drnet, as fast on zoo:cssl (bench/results).
     """
 
     backend: BackendName = "auto"

@@ -50,3 +50,8 @@ MEASURES = (
     Measure("counterfactual_pose_shift_mm", "true change of outfit: pose moved (mm)", "counterfactual", 10.0),
     _share("pose_code_variance_outfit", "true change of outfit: pose code's variance", "counterfactual"),
 )
+
+USUAL_STAGES = tuple(
+    stage for stage in dict.fromkeys(measure.stage for measure in MEASURES) if stage != "iob"
+)
+"""Those that are taken unless more are asked for: iob trains decoders and takes longer than all of them."""

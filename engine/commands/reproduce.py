@@ -25,6 +25,9 @@ def reproduce(
         Path | None, Flag(help="Packed data set; without one, an evaluation set is made once and kept.")
     ] = None,
     quick: Annotated[bool, Flag("--quick", help="Fewer samples, steps, epochs: rougher.")] = False,
+    no_calibration: Annotated[
+        bool, Flag("--no-calibration", help="Without silhouette, entangled and oracle-swap.")
+    ] = False,
     no_images: Annotated[bool, Flag("--no-images", help="A page without any frame.")] = False,
     seed: Annotated[int | None, Flag(help="Picks frames and pairs. [0]")] = None,
     device: Annotated[str | None, Flag(help="auto, cpu or cuda. [auto]")] = None,
@@ -37,7 +40,8 @@ def reproduce(
 
     Each stage is kept with a key of what it was made from: a second run reuses it, a killed run goes on.
     Writes report.html (one file, opens offline), report.md, results.json, figures/ and tables/.
-    A network without weights is shown as missing, with the command that builds it.
+    A network without weights is shown as missing, with the command that builds it. Three more networks of the
+    zoo, whose answer is known, are measured for the calibration table: which measure to believe.
     """
     from dpa.engine.reproduce.config import QUICK, ReproduceConfig
     from dpa.models.config import load_config, to_yaml
@@ -47,6 +51,7 @@ def reproduce(
         "source": data,
         "seed": seed,
         "device": device,
+        "references": () if no_calibration else None,
     }
     settings = load_config(ReproduceConfig, config, set_ or (), (dict(QUICK) if quick else {}) | flags)
     if dry_run:

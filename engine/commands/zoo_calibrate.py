@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from dpa.engine.calibration.measures import USUAL_STAGES
 from dpa.engine.commands.specs import NAMED
 
 Flag = typer.Option
@@ -25,7 +26,7 @@ def calibrate(
     stages: Annotated[
         str,
         Flag(help="Of attack, swap, zero, tsne, channels, dc, iob, counterfactual. iob takes long."),
-    ] = "attack,swap,zero,tsne,channels,dc,counterfactual",
+    ] = ",".join(USUAL_STAGES),
     quick: Annotated[bool, Flag("--quick", help="Fewer samples and steps: rougher.")] = False,
     seed: Annotated[int | None, Flag(help="Picks frames and pairs. [0]")] = None,
     device: Annotated[str | None, Flag(help="auto, cpu or cuda. [auto]")] = None,

@@ -23,29 +23,37 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
-class NetworkFindings:
-    """One network. summary: the figures of all analyses. arrays: by analysis, what its figures show.
-    samples: columns of its own attack. snapshots: see `reproduce.snapshots`. commands: by stage."""
+class Measured:
+    """A network that was attacked and analysed. summary: the figures of its analyses. commands: by stage."""
 
     name: str
     title: str
     spec: str
     role: Role
     summary: Mapping[str, float | None]
-    predictions: Mapping[str, Any]
-    arrays: Mapping[str, Arrays]
     attack: AttackRun
-    samples: Arrays
-    snapshots: Arrays
     commands: Mapping[str, str]
 
 
 @dataclass(frozen=True)
+class NetworkFindings(Measured):
+    """One that the page is about. arrays: by analysis, what its figures show. samples: columns of its own
+    attack. snapshots: see `reproduce.snapshots`."""
+
+    predictions: Mapping[str, Any]
+    arrays: Mapping[str, Arrays]
+    samples: Arrays
+    snapshots: Arrays
+
+
+@dataclass(frozen=True)
 class Findings:
-    """networks: in the order they were named. missing: name, title and command each. attacks: every cell of
-    the matrix, networks by their titles. note: what reproduction.json holds."""
+    """networks: in the order they were named. references: those whose answer is known, for the calibration.
+    missing: name, title and command each. attacks: every cell of the matrix, networks by their titles. note:
+    what reproduction.json holds."""
 
     networks: Sequence[NetworkFindings]
+    references: Sequence[Measured]
     missing: Sequence[Mapping[str, str]]
     attacks: Sequence[AttackRun]
     note: Mapping[str, Any]
@@ -82,7 +90,8 @@ def read_findings(base: Path) -> Findings:
     }
     commands = {stage["path"]: str(stage["command"]) for stage in note["stages"]}
     networks = [_network(base, member, attacks[(member["name"],) * 2], commands) for member in members]
-    return Findings(networks, note["missing"], list(attacks.values()), note)
+    references = [_reference(base, member, commands) for member in note.get("references", ())]
+    return Findings(networks, references, note["missing"], list(attacks.values()), note)
 
 
 def _attack(base: Path, target: str, generator: str, titles: Mapping[str, str]) -> AttackRun:
@@ -97,32 +106,53 @@ def _attack(base: Path, target: str, generator: str, titles: Mapping[str, str]) 
 def _network(
     base: Path, member: Mapping[str, Any], attack: AttackRun, commands: Mapping[str, str]
 ) -> NetworkFindings:
-    name = str(member["name"])
-    folder = base / "stages" / name
-    summary: dict[str, float | None] = {}
-    arrays = {}
-    for analysis in ANALYSES:
-        run = RunDirectory.open(folder / analysis)
-        found = run.read_json(f"analyses/{analysis}.json")
-        summary |= found if isinstance(found, dict) else {}
-        arrays[analysis] = load_arrays(run.path / f"arrays/{analysis}.npz")
+    folder = base / "stages" / str(member["name"])
     predictions = RunDirectory.open(folder / "predict").read_json(RESULTS)
-    prefix = f"stages/{name}/"
     return NetworkFindings(
-        name=name,
-        title=str(member["title"]),
-        spec=str(member["spec"]),
-        role=attack.target,
-        summary=summary,
+        **_measured(base, member, attack, commands, ANALYSES),
         predictions=predictions if isinstance(predictions, dict) else {},
-        arrays=arrays,
-        attack=attack,
+        arrays={
+            analysis: load_arrays(RunDirectory.open(folder / analysis).path / f"arrays/{analysis}.npz")
+            for analysis in ANALYSES
+        },
         samples=read_samples(RunDirectory.open(attack.path)),
         snapshots=load_arrays(RunDirectory.open(folder / "snapshots").path / "snapshots.npz"),
-        commands={
+    )
+
+
+def _reference(base: Path, member: Mapping[str, Any], commands: Mapping[str, str]) -> Measured:
+    """With those analyses that were carried out."""
+    name = str(member["name"])
+    analyses = [one for one in ANALYSES if f"stages/{name}/{one}" in commands]
+    attack = _attack(base, name, name, {name: str(member["title"])})
+    return Measured(**_measured(base, member, attack, commands, analyses))
+
+
+def _measured(
+    base: Path,
+    member: Mapping[str, Any],
+    attack: AttackRun,
+    commands: Mapping[str, str],
+    analyses: Sequence[str],
+) -> dict[str, Any]:
+    """The fields of Measured."""
+    name = str(member["name"])
+    summary: dict[str, float | None] = {}
+    for analysis in analyses:
+        found = RunDirectory.open(base / "stages" / name / analysis).read_json(f"analyses/{analysis}.json")
+        summary |= found if isinstance(found, dict) else {}
+    prefix = f"stages/{name}/"
+    return {
+        "name": name,
+        "title": str(member["title"]),
+        "spec": str(member["spec"]),
+        "role": attack.target,
+        "summary": summary,
+        "attack": attack,
+        "commands": {
             path.removeprefix(prefix): one for path, one in commands.items() if path.startswith(prefix)
         },
-    )
+    }
 
 
 def load_arrays(path: Path) -> Arrays:

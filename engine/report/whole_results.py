@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dpa.engine.attack.summary import data_note
+from dpa.engine.calibration.page import calibration_of
 from dpa.engine.report.findings import Findings, NetworkFindings
 
 FROM_ANALYSES: Mapping[str, str] = {
@@ -32,6 +33,7 @@ IMAGE = ("ssim", "psnr_db", "mse")
 def whole_results(findings: Findings) -> dict[str, Any]:
     """frameworks.NAME.FIGURE, and what tells how they came about. None stands for a figure without a finite
     value; a framework that is missing has no entry but the command that builds it."""
+    calibration = calibration_of(findings)
     return {
         "frameworks": {one.name: framework_results(one) for one in findings.networks},
         "titles": {one.title: one.name for one in findings.networks},
@@ -39,6 +41,7 @@ def whole_results(findings: Findings) -> dict[str, Any]:
         "further": {one.name: dict(one.summary) for one in findings.networks},
         "predictions": {one.name: dict(one.predictions) for one in findings.networks},
         "commands": {one.name: commands_of(one) for one in findings.networks},
+        "calibration": None if calibration is None else calibration.as_json(),
         "data": findings.note["data"],
         "data_note": data_note(findings.source),
         "device": findings.note["device"],

@@ -9,6 +9,7 @@ from pydantic import Field
 from dpa.engine.analysis.config import AnalyzeConfig
 from dpa.engine.analysis.iob import IobConfig
 from dpa.engine.attack.config import AttackConfig
+from dpa.engine.calibration.measures import REFERENCES
 from dpa.models.config import Config
 
 FRAMEWORKS = ("nsd", "drnet", "cssl", "cssl-da")
@@ -51,14 +52,16 @@ USED: Mapping[str, tuple[str, ...]] = {
 class ReproduceConfig(Config):
     """One run of `dpa-engine reproduce`.
 
-    frameworks: names in the zoo, or NAME=SPEC with a run directory or my_module:load. source: a packed store,
-    None for the default evaluation set. attack: limits and step of every attack; attacked: frames that each
+    frameworks: names in the zoo, or NAME=SPEC with a run directory or my_module:load. references: networks of
+    the zoo whose answer is known, measured for the calibration table alone. source: a packed store, None for
+    the default evaluation set. attack: limits and step of every attack; attacked: frames that each
     network's own attack takes, crossed: those of an attack with another's pictures. samples, pool, pairs,
     sweep_pairs, sweep_step, neighbours, permutations, iob: as `AnalyzeConfig` has them.
     shown: attacks of each network that can be watched on the page.
     """
 
     frameworks: tuple[str, ...] = FRAMEWORKS
+    references: tuple[str, ...] = REFERENCES
     source: Path | None = None
     attack: AttackConfig = AttackConfig(batch=64)
     attacked: int = Field(default=128, ge=1)

@@ -11,7 +11,14 @@ from dpa.models.frameworks import PAPER_NAMES
 from dpa.models.frameworks.foreign import ForeignNetwork
 from dpa.models.frameworks.loading import is_foreign
 from dpa.models.frameworks.program import require_generator
-from dpa.models.training.checkpoint import WEIGHTS, NotANetwork, load_network, network_folder, read_config
+from dpa.models.training.checkpoint import (
+    WEIGHTS,
+    NotANetwork,
+    load_network,
+    network_folder,
+    read_config,
+    zoo_names,
+)
 from dpa.models.zoo.recipe import recipe_names
 
 TITLES = PAPER_NAMES | {"cssl-da": "CSSL (DA)"}
@@ -25,7 +32,7 @@ class BadMember(InputError):
         super().__init__(
             found,
             f"each once: one of {', '.join(recipe_names())}, or NAME=PATH of a trained network",
-            "correct --frameworks",
+            "correct --frameworks (or the setting `references`)",
         )
 
 
@@ -86,6 +93,18 @@ def find_members(names: Sequence[str]) -> tuple[list[Member], list[Missing]]:
     if not members:
         raise NothingToReproduce(missing)
     return members, missing
+
+
+def find_references(names: Sequence[str], members: Sequence[Member]) -> list[Member]:
+    """Those of the zoo's networks that have weights and are no members already. Raises BadMember."""
+    taken = {member.name for member in members}
+    found = []
+    for name in dict.fromkeys(names):
+        if name not in recipe_names():
+            raise BadMember(f"reference {name!r}")
+        if name not in taken and f"zoo:{name}" in zoo_names():
+            found.append(_member(name, f"zoo:{name}"))
+    return found
 
 
 def _member(name: str, spec: str) -> Member:

@@ -5,6 +5,7 @@ from functools import partial
 
 from dpa.engine.analysis.config import ANALYSES
 from dpa.engine.attack.config import AttackRunConfig
+from dpa.engine.calibration.measures import USUAL_STAGES
 from dpa.engine.reproduce.commands import analyze_command, attack_command, evaluate_command
 from dpa.engine.reproduce.laboratory import Laboratory, Pair
 from dpa.engine.reproduce.members import Member, store_key
@@ -32,8 +33,9 @@ def attack_folder(target: Member, generator: Member) -> str:
     return f"stages/{target.name}/attack-by-{generator.name}"
 
 
-def plan(laboratory: Laboratory, members: Sequence[Member]) -> list[Stage]:
-    """Network by network what it needs of itself, then the attacks with other networks' pictures."""
+def plan(laboratory: Laboratory, members: Sequence[Member], references: Sequence[Member] = ()) -> list[Stage]:
+    """Network by network what it needs of itself, then the attacks with other networks' pictures, then what a
+    calibration reads on the networks whose answer is known."""
     stages: list[Stage] = []
     for member in members:
         stages += _own_stages(laboratory, member)
@@ -41,6 +43,9 @@ def plan(laboratory: Laboratory, members: Sequence[Member]) -> list[Stage]:
         for generator in members:
             if generator != target:
                 stages.append(_attack(laboratory, Pair(generator, target), laboratory.config.crossed))
+    for member in references:
+        read = {attack_folder(member, member), *(folder_of(member, name) for name in USUAL_STAGES)}
+        stages += [stage for stage in _own_stages(laboratory, member) if stage.path in read]
     return stages
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from dpa.engine.report.findings import NOTE
 from dpa.engine.reproduce.config import ReproduceConfig
 from dpa.engine.reproduce.laboratory import Laboratory, PoseSession
-from dpa.engine.reproduce.members import Member, Missing, find_members
+from dpa.engine.reproduce.members import Member, Missing, find_members, find_references
 from dpa.engine.reproduce.plan import plan
 from dpa.engine.reproduce.stage import KEY, Progress, Stage, carry_out_missing
 from dpa.engine.runs.environment import devices, versions
@@ -38,11 +38,12 @@ def reproduce(
     members, missing = find_members(config.frameworks)
     if out.is_dir() and any(out.iterdir()) and not (out / NOTE).is_file():
         raise RunExists(out)
-    stages = plan(Laboratory(config, store, out, pose_session), members)
+    references = find_references(config.references, members)
+    stages = plan(Laboratory(config, store, out, pose_session), members, references)
     out.mkdir(parents=True, exist_ok=True)
-    write_json(out / NOTE, note(config, store, out, members, missing, stages))
+    write_json(out / NOTE, note(config, store, out, members, references, missing, stages))
     made = carry_out_missing(stages, out, progress)
-    write_json(out / NOTE, note(config, store, out, members, missing, stages))
+    write_json(out / NOTE, note(config, store, out, members, references, missing, stages))
     return Done(made, len(stages) - made)
 
 
@@ -51,6 +52,7 @@ def note(
     store: PackedStore,
     out: Path,
     members: Sequence[Member],
+    references: Sequence[Member],
     missing: Sequence[Missing],
     stages: Sequence[Stage],
 ) -> dict[str, Any]:
@@ -60,6 +62,7 @@ def note(
     return {
         "config": config.model_dump(mode="json"),
         "members": [asdict(member) for member in members],
+        "references": [asdict(one) for one in references],
         "missing": [asdict(one) for one in missing],
         "data": {"source": store.source, **{name: data[name] for name in kept if name in data}},
         "device": devices()["cpu"] if config.device == "cpu" else devices().get("cuda:0", devices()["cpu"]),

@@ -21,7 +21,7 @@ from dpa.models.training.checkpoint import save_network
 FAST = (
     "attack.max_steps=2", "attacked=8", "crossed=4", "samples=24", "pool=48", "pairs=4", "sweep_pairs=2",
     "sweep_step=6", "permutations=5", "shown=1", "iob.epochs=1", "iob.seeds=1", "iob.batch=32",
-    "iob.both_ends=false",
+    "iob.both_ends=false", "references=[]",
 )  # fmt: skip
 
 
@@ -97,7 +97,7 @@ def test_a_killed_attack_goes_on_sample_by_sample(tmp_path, tiny_sizes, planted,
     save_network(network, tmp_path / "nsd", {})
     monkeypatch.setattr("dpa.engine.reproduce.run.plan", lambda *given: plan(*given)[1:2])
     settings = {"frameworks": (f"nsd={tmp_path / 'nsd'}",), "source": planted.store.path, "attacked": 8}
-    config = ReproduceConfig(**settings, attack={"max_steps": 1, "batch": 2}, device="cpu")
+    config = ReproduceConfig(**settings, references=(), attack={"max_steps": 1, "batch": 2}, device="cpu")
     finished = []
 
     def kill(number, count, stage, reused, done, total):

@@ -30,6 +30,40 @@ def test_without_a_reference_network_there_is_no_calibration(reproduction) -> No
     assert calibration_of(findings) is None and "calibration" not in page_tables(findings)
 
 
+def test_a_network_that_is_measured_for_the_scale_alone_is_in_no_other_table(reproduction) -> None:
+    findings = with_ends(read_findings(reproduction))
+    ends = [one for one in findings.networks if one.name in ENDS]
+    others = [one for one in findings.networks if one.name not in ENDS]
+    findings = replace(findings, networks=others, references=ends)
+    tables = page_tables(findings)
+    assert tables["calibration"].table.columns == (
+        "measure",
+        "silhouette",
+        "entangled",
+        "CSSL (DA)",
+        "verdict",
+    )
+    assert "NSD, ours" not in tables["summary"].table.columns
+    told = whole_results(findings)
+    assert list(told["frameworks"]) == ["cssl-da"]
+    assert told["calibration"]["networks"] == ["silhouette", "entangled", "CSSL (DA)"]
+
+
+def test_what_was_not_read_on_an_end_is_said_to_be_unknown(reproduction) -> None:
+    findings = with_ends(read_findings(reproduction))
+    ends = [
+        replace(one, commands={"dc": "do dc"}, summary={"dc": 0.1 if one.name == "nsd" else 0.9})
+        for one in findings.networks
+        if one.name in ENDS
+    ]
+    others = [one for one in findings.networks if one.name not in ENDS]
+    found = calibration_of(replace(findings, networks=others, references=ends))
+    verdicts = {line.measure.key: line.verdict for line in found.lines}
+    assert verdicts["dc"] == "tells them apart"
+    assert verdicts["iob_pose"] == "not known: no reading of silhouette and entangled"
+    assert found.commands["silhouette"] == {"dc": "do dc"}
+
+
 def test_networks_that_the_paper_has_not_stand_without_a_value_of_the_papers(reproduction) -> None:
     tables = page_tables(with_ends(read_findings(reproduction)))
     summary, metrics = tables["summary"].table, tables["table3"].table

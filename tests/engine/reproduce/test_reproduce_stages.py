@@ -3,16 +3,19 @@
 import shlex
 from functools import partial
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from dpa.engine.analysis.config import ANALYSES, AnalyzeConfig
 from dpa.engine.attack.config import AttackRunConfig
+from dpa.engine.calibration.measures import ATTACK, USUAL_STAGES
 from dpa.engine.reproduce.commands import analyze_command, attack_command
 from dpa.engine.reproduce.config import QUICK, USED, ReproduceConfig
-from dpa.engine.reproduce.laboratory import spread_out
-from dpa.engine.reproduce.members import BadMember, NothingToReproduce, find_members
+from dpa.engine.reproduce.laboratory import Laboratory, spread_out
+from dpa.engine.reproduce.members import BadMember, NothingToReproduce, find_members, find_references
+from dpa.engine.reproduce.plan import plan
 from dpa.engine.reproduce.run import reproduce
 from dpa.engine.reproduce.snapshots import limits_until
 from dpa.engine.reproduce.stage import Stage
@@ -45,7 +48,7 @@ class Workshop:
         self.done.append(name)
         run.write_text("whole.txt", name)
 
-    def plan(self, laboratory, members):
+    def plan(self, laboratory, members, references):
         return [
             Stage(
                 f"stages/nsd/{name}",
@@ -63,10 +66,28 @@ class Workshop:
 def workshop(monkeypatch, tmp_path, saved_network):
     shop = Workshop()
     monkeypatch.setattr("dpa.engine.reproduce.run.plan", shop.plan)
-    config = ReproduceConfig(frameworks=(f"nsd={saved_network('nsd')}",), device="cpu")
+    config = ReproduceConfig(frameworks=(f"nsd={saved_network('nsd')}",), references=(), device="cpu")
     shop.out = tmp_path / "out"
     shop.run = lambda progress=None: reproduce(config, Store(), shop.out, progress=progress)
     return shop
+
+
+def test_a_reference_is_attacked_and_analysed_for_the_calibration_alone(saved_network, tmp_path):
+    members, _ = find_members((f"nsd={saved_network('nsd')}", "silhouette"))
+    references = find_references(("silhouette", "entangled"), members)
+    assert [one.spec for one in references] == ["zoo:entangled"], "silhouette takes part already"
+    (tmp_path / "manifest.json").write_text("{}")
+    laboratory = Laboratory(ReproduceConfig(), SimpleNamespace(path=tmp_path), tmp_path)
+    alone = {stage.path for stage in plan(laboratory, members)}
+    added = [stage.path for stage in plan(laboratory, members, references) if stage.path not in alone]
+    kinds = [path.removeprefix("stages/entangled/") for path in added]
+    assert sorted(kinds) == sorted(["attack-by-entangled", *(set(USUAL_STAGES) - {ATTACK})])
+    assert "iob" not in kinds
+
+
+def test_an_unknown_reference_is_named():
+    with pytest.raises(BadMember, match="reference 'nobody'"):
+        find_references(("nobody",), [])
 
 
 def test_a_second_run_reuses_what_is_done(workshop):
