@@ -43,7 +43,7 @@ class Unreadable:
 
 
 class NoSuchSource(InputError):
-    """A path that is not there."""
+    """A path that is not there, or a folder that holds no picture."""
 
 
 def read_sources(
@@ -59,6 +59,12 @@ def read_sources(
         if not path.exists():
             raise NoSuchSource(
                 f"{path} is not there", "an image, a folder, a packed set or a video", "check the path"
+            )
+        if path.is_dir() and not _is_store(path) and next(_pictures(path), None) is None:
+            raise NoSuchSource(
+                f"{path}: no picture in this folder or below it",
+                f"files that end in {', '.join(sorted(PICTURES))}, or a packed set",
+                "check the path; name videos one by one",
             )
     return chain.from_iterable(_read_one(path, size, threads, stride) for path in paths)
 

@@ -60,6 +60,13 @@ def test_a_path_that_is_not_there_is_named_before_anything_is_read(folder: Path)
         read_sources([folder, folder / "missing"], 32, 1)
 
 
+def test_a_folder_without_any_picture_is_named_before_anything_is_read(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "films/old").mkdir(parents=True)
+    (tmp_path / "films/old/walk.mp4").write_bytes(b"")
+    with pytest.raises(NoSuchSource, match=r"films: no picture.*\n.*\.png"):
+        read_sources([folder, tmp_path / "films"], 16, 1)
+
+
 @pytest.mark.parametrize(("width", "height"), [(64, 64), (80, 40), (30, 90), (1000, 10), (7, 7)])
 def test_a_picture_is_fitted_whole_and_centred(width: int, height: int) -> None:
     made = fit_square(Image.new("RGB", (width, height), (255, 255, 255)), 32)
