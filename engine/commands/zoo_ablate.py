@@ -40,7 +40,7 @@ def ablate(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     json_: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Exchange appearance between people, and measure colours, pose and silhouette.
+    """Exchange appearance between people, and measure colours, pose, silhouette and codes.
 
     With --train each framework is trained beside its twin without swap or adversary, on the same data, at one
     preset and for as many steps: `dpa-engine zoo ablate nsd --train --preset tiny --steps 3000`. A call that
@@ -55,6 +55,7 @@ def ablate(
     from dpa.engine.devices import pick_device
     from dpa.engine.evaluation_set import default_evaluation_set
     from dpa.engine.zoo.ablation import ablation_table, measure_swap, pairs_of_people
+    from dpa.engine.zoo.ablation_codes import codes_table, measure_codes
     from dpa.engine.zoo.twins import twins_of
     from dpa.models.data.store import PackedStore
     from dpa.models.training.checkpoint import load_network
@@ -69,13 +70,16 @@ def ablate(
     with generation_progress() as report:
         store = PackedStore.open(data) if data is not None else default_evaluation_set(report)
     chosen = pairs_of_people(store, pairs, seed)
-    measures = [(name, measure_swap(network, store, chosen, place)) for name, network in loaded]
+    swapped = [(name, measure_swap(network, store, chosen, place)) for name, network in loaded]
+    codes = [(name, measure_codes(network, store, seed, place)) for name, network in loaded]
     if json_:
-        typer.echo(json.dumps({name: asdict(one) for name, one in measures}))
+        told = {name: asdict(one) | asdict(dict(codes)[name]) for name, one in swapped}
+        typer.echo(json.dumps(told))
         return
-    made = ablation_table(measures, f"{len(store):,} frames of {store.source}, seed {store.seed}")
-    print_table(made.title, made.columns, made.rows)
-    typer.echo(made.note)
+    data_told = f"{len(store):,} frames of {store.source}, seed {store.seed}"
+    for made in (ablation_table(swapped, data_told), codes_table(codes)):
+        print_table(made.title, made.columns, made.rows)
+        typer.echo(f"{made.note}\n")
     for twin in twins:
         recipe = twin.recipe
         typer.echo(f"{twin.name}: {recipe.train.preset}, {recipe.train.steps:,} steps; {specs[twin.name]}")

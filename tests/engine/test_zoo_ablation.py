@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import dcor
 import numpy as np
 import pytest
 import torch
@@ -21,6 +22,7 @@ from dpa.engine.zoo.ablation import (
     pairs_of_people,
     silhouette_iou,
 )
+from dpa.engine.zoo.ablation_codes import CodeMeasures, codes_table, measure_codes
 from dpa.engine.zoo.twins import NoTwin, UnequalBudget, differences, twins_of
 from dpa.models.data.contract import COLUMNS, Camera
 from dpa.models.data.store import PackedStore, PackedStoreWriter
@@ -138,6 +140,40 @@ def test_margins_are_those_of_the_mean_over_pairs(people: PackedStore) -> None:
     assert margin(np.array([3.0])) is None
     row = ablation_table([("a", SwapMeasures(9, 0.5, 20.0, 0.9, 1.25, 0.004))], "squares").rows[0]
     assert row == ("a", "50.0", "20.0 ± 1.2", "0.900 ± 0.004")
+
+
+class Coder(Painter):
+    """Both codes are the frame's own; `blind`: the pose code is the square's place alone, not its colour."""
+
+    def __init__(self, blind: bool) -> None:
+        super().__init__(0)
+        self.blind = blind
+
+    def encode(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        colour, covered = crops.amax((2, 3)), crops.amax(1).amax(2) > 0
+        place = covered.float().argmax(1, keepdim=True).float()
+        return colour, place if self.blind else colour
+
+
+def test_codes_that_tell_the_person_and_codes_that_do_not(
+    people: PackedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people, "sequence", np.arange(12))  # a clip each, so that others can be neighbours
+    sees, blind = (measure_codes(Coder(one), people, 0, CPU) for one in (False, True))  # type: ignore[arg-type]
+    places, colours = 2.0 * (np.arange(12) % 4)[:, None], people.frames.max((1, 2)) / 255.0
+    assert (sees.dc, sees.person) == (pytest.approx(1), 1)
+    assert blind.dc == pytest.approx(dcor.distance_correlation(colours, places), abs=1e-3)
+    assert blind.person is not None and blind.person < 0.7
+
+
+def test_one_clip_of_everybody_tells_nothing_of_the_person(people: PackedStore) -> None:
+    assert measure_codes(Coder(True), people, 0, CPU).person is None  # type: ignore[arg-type]
+
+
+def test_lines_of_the_table_of_codes() -> None:
+    known, unknown = CodeMeasures(0.75, 0.5, 0.4, 0.625), CodeMeasures(0.75, None, None, None)
+    rows = codes_table([("a", known), ("b", unknown)]).rows
+    assert list(rows) == [("a", "0.750", "50.0 (40.0 to 62.5)"), ("b", "0.750", "–")]
 
 
 def test_overlap_of_known_masks() -> None:
