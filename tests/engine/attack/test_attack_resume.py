@@ -86,39 +86,18 @@ def whole(command, given, tmp_path):
     return tmp_path / "whole"
 
 
-def numbers(results):
-    """All numbers of a JSON document, in order."""
-    for value in results.values():
-        if isinstance(value, dict):
-            yield from numbers(value)
-        elif isinstance(value, int | float):
-            yield value
-
-
-def assert_same(found, expected, what):
-    """To the last bit; on one thread as far as calls of 4 and 8 rows allow (see `buckets`)."""
-    if torch.get_num_threads() > 1 or found.dtype.kind not in "fu":
-        np.testing.assert_array_equal(found, expected, err_msg=what)
-    else:  # a picture's level may be rounded the other way
-        tolerance = 1 if found.dtype.kind == "u" else 1e-2
-        difference = found.astype(float), expected.astype(float)
-        np.testing.assert_allclose(*difference, rtol=1e-4, atol=tolerance, err_msg=what)
-
-
 def assert_equal_runs(found, expected):
-    """Results but for the speed, every column of every sample, every picture."""
+    """Results but for the speed, every column of every sample, every picture: to the last bit."""
     results = [json.loads((path / "results.json").read_text()) for path in (found, expected)]
     for result in results:
         del result["throughput"]
-    if torch.get_num_threads() > 1:
-        assert results[0] == results[1]
-    assert_same(*(np.array([*numbers(result)], dtype=float) for result in results), "results")
+    assert results[0] == results[1]
     for table in ("samples.parquet", "adversarial"):
         one, other = (RunDirectory.open(path).read_shards(table) for path in (found, expected))
         assert len(one["index"]) == SAMPLES
         orders = one["index"].argsort(), other["index"].argsort()
         for name in set(one) - {"elapsed_s"}:
-            assert_same(one[name][orders[0]], other[name][orders[1]], name)
+            np.testing.assert_array_equal(one[name][orders[0]], other[name][orders[1]], err_msg=name)
 
 
 def shards(run):
