@@ -1,8 +1,6 @@
 """From contenders to the document that `bench attack` prints."""
 
-import os
 from collections.abc import Callable, Sequence
-from datetime import date
 from typing import Any
 
 import torch
@@ -10,12 +8,14 @@ import torch
 from dpa.bench.attack_contenders import AUTO, PLAIN, SAME, STEPS, make_contenders
 from dpa.bench.attack_rows import Task, ratios, row, run_in_turns
 from dpa.bench.attack_sweep import sweep_attack
+from dpa.bench.circumstances import circumstances
 from dpa.bench.matmul import matmul_gflops
 from dpa.bench.step_flops import step_gflop
 from dpa.bench.step_scene import first_scene
 from dpa.engine.attack.config import AttackConfig
 from dpa.engine.attack.objective import Objective
-from dpa.engine.runs.environment import devices, versions
+from dpa.engine.attack.run import device_in_words
+from dpa.engine.runs.environment import versions
 
 
 def measure_attack(
@@ -31,7 +31,7 @@ def measure_attack(
     """rows; ratios of samples/s, of sample-iterations/s and of samples per processor second (which other
     processes disturb least); device; GFLOP/s of a matrix product (the fastest precision, and each) and of
     the fastest step. command: what repeats it; a row's own adds its name. Raises UnknownContender."""
-    device, circumstances = task.frames.device, _circumstances()
+    device, today = task.frames.device, circumstances()
     synchronise: Callable[[], object] = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     matmul = matmul_gflops(device, synchronise=synchronise)
     gflop = _gflop(task, config)
@@ -47,7 +47,7 @@ def measure_attack(
         "ratios": ratios(rows, "samples_per_s"),
         "ratios_sample_iterations": ratios(rows, "sample_iterations_per_s"),
         "ratios_cpu_time": ratios(rows, "samples_per_cpu_s"),
-        "device": _in_words(device),
+        "device": device_in_words(device),
         "matmul_gflops": max(matmul.values()),
         "matmul_gflops_by_dtype": matmul,
         "achieved_gflops": max(line["achieved_gflops"] for line in rows),
@@ -55,7 +55,7 @@ def measure_attack(
         "samples": len(task),
         "config": config.model_dump(mode="json"),
         "versions": versions(),
-        **circumstances,
+        **today,
         "command": command + "".join(f" --name {name}" for name in names or ()),
     }
 
@@ -70,7 +70,7 @@ def measure_sweep(
     progress: Callable[[str], None],
 ) -> dict[str, Any]:
     """The document of `--sweep`: as that of `measure_attack`, a row a series and step size."""
-    device, circumstances = task.frames.device, _circumstances()
+    device, today = task.frames.device, circumstances()
     synchronise: Callable[[], object] = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     matmul = matmul_gflops(device, synchronise=synchronise)
     gflop = _gflop(task, config)
@@ -85,32 +85,18 @@ def measure_sweep(
     return {
         "rows": rows,
         "ratios": ratios(rows, "samples_per_s"),
-        "device": _in_words(device),
+        "device": device_in_words(device),
         "matmul_gflops": max(matmul.values()),
         "matmul_gflops_by_dtype": matmul,
         "achieved_gflops": max(line["achieved_gflops"] for line in rows),
         "samples": len(task),
         "config": config.model_dump(mode="json", exclude={"optimiser", "step_size"}),
         "versions": versions(),
-        **circumstances,
+        **today,
         "command": command + "".join(f" --name {name}" for name in names or ()),
     }
-
-
-def _circumstances() -> dict[str, object]:
-    """date: of the measurement. load_average: processes that wanted a processor in the last minute; one
-    that is well above 0 before the measurement means a disturbed machine. None where it is not told."""
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    return {"date": date.today().isoformat(), "load_average": load}
 
 
 def _gflop(task: Task, config: AttackConfig) -> float:
     objective = Objective(task.generator, task.target, task.plates, config.freeze_box, config.clamp)
     return step_gflop(objective, *first_scene(task.part(0, 4)))
-
-
-def _in_words(device: torch.device) -> str:
-    known = devices()
-    if device.type == "cpu":
-        return f"{known['cpu']}, {torch.get_num_threads()} threads"
-    return known[f"{device.type}:{device.index or 0}"]

@@ -11,8 +11,10 @@ import numpy as np
 import torch
 from PIL import Image
 
+from dpa.bench.circumstances import circumstances
 from dpa.bench.import_pictures import write_pictures
 from dpa.bench.peak_memory import peak_mb
+from dpa.engine.runs.environment import devices
 from dpa.models.data.importers.catalogue import Catalogue, PictureFiles
 from dpa.models.data.importers.run import import_catalogue
 from dpa.models.data.store import PackedStore
@@ -30,6 +32,7 @@ def measure_import(*, frames: int, size: int, workers: int, folder: Path | None)
     where all is made (the system's temporary folder where None); it is removed at the end. The files were
     written just before and lie in the page cache.
     """
+    today = circumstances()
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         base = Path(temporary)
         made = {"tenth": max(frames // TENTH, 1), "all": frames}
@@ -43,7 +46,8 @@ def measure_import(*, frames: int, size: int, workers: int, folder: Path | None)
     frame_mb = size * size * 3 / 1e6
     took = rows["all"]["seconds"]
     assert took is not None  # every import is timed
-    return {
+    return today | {
+        "device": devices()["cpu"],
         "frames": frames,
         "size": [size, size],
         "workers": workers,

@@ -34,12 +34,14 @@ def long_run(
     """
     import json
 
+    from dpa.bench.circumstances import circumstances
     from dpa.bench.long_run_compare import compare_runs
     from dpa.bench.long_run_process import watch
     from dpa.engine.attack.inputs import began_with
-    from dpa.engine.runs.directory import RunDirectory
+    from dpa.engine.runs.directory import RESULTS, RunDirectory
     from dpa.models.data.store import PackedStore
 
+    today = circumstances()
     source = source or _data(folder / "data", samples)
     samples = min(samples, len(PackedStore.open(source)))
     given = [str(source), "--target", target, "--samples", str(samples), "--max-steps", str(max_steps)]
@@ -54,7 +56,14 @@ def long_run(
         kill_at = samples * (number + 1) // (kills + 1) if number < kills else None
         parts.append(watch(arguments, run, kill_at))
     compared = compare_runs(folder / "whole", run)
-    document = compared | _measured(whole, parts, samples)
+    results: Any = RunDirectory.open(folder / "whole").read_json(RESULTS)
+    document = compared | _measured(whole, parts, samples) | today
+    words = [f"--target {target} --samples {samples} --max-steps {max_steps} --batch {batch}", *chosen]
+    words += [f"--kills {kills}"]
+    document |= {
+        "device": results["device"],
+        "command": f"dpa-engine bench long-run {folder} {' '.join(words)}",
+    }
     if as_json:
         typer.echo(json.dumps(document))
     else:
