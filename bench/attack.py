@@ -21,7 +21,9 @@ def bench_attack(
     batch: Annotated[int, Flag(min=1, help="Samples that the engine attacks at once.")] = 256,
     plain_batch: Annotated[int, Flag(min=1, help="Batch of the plain loop and of peers.")] = 32,
     step_size: Annotated[float | None, Flag(help="Likewise, in units of the code.  [by optimiser]")] = None,
-    optimiser: Annotated[str, Flag(help="Of all but auto: adam, sgd or sign.")] = "adam",
+    optimiser: Annotated[
+        str, Flag(help="Of all but auto: adam, sgd or sign; without plain also polyak.")
+    ] = "adam",
     max_steps: Annotated[int, Flag(min=0, help="Updates of a sample at most.")] = 200,
     min_error: Annotated[float, Flag(help="Success is an MPJPE above this, mm.")] = 175.0,
     peer_steps: Annotated[int, Flag(min=1, help="Steps of foolbox and art, which never stop early.")] = 40,

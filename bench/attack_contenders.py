@@ -19,17 +19,30 @@ STEPS = ("eager", "fused", "compiled")
 AUTO = "auto"
 SAME = "auto-same"
 WARM_SAMPLES, WARM_STEPS = 4, 2
+COMMON = ("adam", "sgd", "sign")
+"""Optimisers that a plain loop has too."""
 
 
 class UnknownContender(InputError):
     """A name that nobody bears."""
 
 
+class NotTheirOptimiser(InputError):
+    """A loop that is not the engine's was to run with an optimiser that only the engine has."""
+
+    def __init__(self, name: str, optimiser: str) -> None:
+        super().__init__(
+            f"{name} with {optimiser}",
+            f"one of {', '.join(COMMON)} for {name}, whose optimisers are PyTorch's or a library's",
+            f"choose another optimiser, or leave {name} out",
+        )
+
+
 def make_contenders(
     names: Sequence[str], task: Task, config: AttackConfig, plain_batch: int, peer_steps: int = 40
 ) -> list[Contender]:
     """The named ones, ready to run: back-ends made, everything called once on a few samples. Raises
-    UnknownContender, and MissingPackage for a peer that is not installed."""
+    UnknownContender, NotTheirOptimiser, and MissingPackage for a peer that is not installed."""
     makers: dict[str, Callable[[], Contender]] = {PLAIN: partial(plain, task, config, plain_batch)}
     makers |= {name: partial(engine, name, task, config) for name in STEPS}
     makers[SAME] = partial(engine, AUTO, task, config, SAME)
@@ -41,6 +54,8 @@ def make_contenders(
         if name not in makers:
             known = ", ".join(makers)
             raise UnknownContender(f"contender {name!r}", f"one of {known}", "name one of these")
+        if name in (PLAIN, *PEERS) and config.optimiser not in COMMON:
+            raise NotTheirOptimiser(name, config.optimiser)
     return [makers[name]() for name in names]
 
 

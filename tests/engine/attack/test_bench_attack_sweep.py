@@ -7,7 +7,7 @@ import torch
 from typer.testing import CliRunner
 
 from dpa.bench import attack_sweep, matmul
-from dpa.bench.attack_contenders import UnknownContender, as_commanded
+from dpa.bench.attack_contenders import NotTheirOptimiser, UnknownContender, as_commanded, make_contenders
 from dpa.bench.attack_rows import Task
 from dpa.bench.attack_sweep import sweep_attack
 from dpa.engine.attack.config import STEP_SIZES, AttackConfig
@@ -39,6 +39,12 @@ def test_every_series_at_every_step_size(task):
 def test_an_unknown_series_is_refused(task):
     with pytest.raises(UnknownContender, match="auto-same"):
         sweep_attack(task, AttackConfig(), ["eager"], 2, 1, lambda: None, lambda _: None)
+
+
+@pytest.mark.parametrize("name", ["plain", "foolbox"])
+def test_a_loop_without_the_engines_optimiser_does_not_pretend_to_have_it(task, name):
+    with pytest.raises(NotTheirOptimiser, match=rf"{name} with polyak"):
+        make_contenders([name], task, AttackConfig(optimiser="polyak"), 2)
 
 
 def test_auto_attacks_as_the_command_does():
