@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dpa.bench.attack_contenders import UnknownContender, engine, plain
+from dpa.bench.attack_contenders import AUTO, PLAIN, SAME, UnknownContender, engine, plain
 from dpa.bench.attack_rows import Contender, Task, row, run_in_turns
 from dpa.engine.attack.backends.select import make_backend
-from dpa.engine.attack.config import AttackConfig, OptimiserName
+from dpa.engine.attack.config import AttackConfig, AttackRunConfig, OptimiserName
 from dpa.engine.attack.sweep import STEP_SIZES
 
-SERIES: dict[str, OptimiserName] = {"plain": "adam", "auto-same": "adam", "auto": "polyak"}
+SERIES: dict[str, OptimiserName] = {PLAIN: "adam", SAME: "adam", AUTO: AttackRunConfig().optimiser}
 """Who is swept, over the step sizes of which optimiser."""
 
 RATES = ("samples_per_s", "samples_per_cpu_s")
@@ -47,8 +47,8 @@ def sweep_attack(
             name = f"{series} {size:g}"
             contenders.append(
                 plain(task, tried, plain_batch, name)
-                if series == "plain"
-                else engine("auto", task, tried, name, step)
+                if series == PLAIN
+                else engine(AUTO, task, tried, name, step)
             )
             labels.append({"series": series, "optimiser": optimiser, "step_size": size})
     run_in_turns(contenders, rounds, synchronise, progress)

@@ -41,7 +41,7 @@ def long_run(
     from dpa.engine.runs.directory import RESULTS, RunDirectory
     from dpa.models.data.store import PackedStore
 
-    today = circumstances()
+    today, told = circumstances(), [f"--source {source}"] if source else []
     source = source or _data(folder / "data", samples)
     samples = min(samples, len(PackedStore.open(source)))
     given = [str(source), "--target", target, "--samples", str(samples), "--max-steps", str(max_steps)]
@@ -58,11 +58,11 @@ def long_run(
     compared = compare_runs(folder / "whole", run)
     results: Any = RunDirectory.open(folder / "whole").read_json(RESULTS)
     document = compared | _measured(whole, parts, samples) | today
-    words = [f"--target {target} --samples {samples} --max-steps {max_steps} --batch {batch}", *chosen]
-    words += [f"--kills {kills}"]
+    told += [f"--target {target} --samples {samples} --max-steps {max_steps} --batch {batch}", *chosen]
+    told += [f"--kills {kills}"]
     document |= {
         "device": results["device"],
-        "command": f"dpa-engine bench long-run {folder} {' '.join(words)}",
+        "command": f"dpa-engine bench long-run {folder} {' '.join(told)}",
     }
     if as_json:
         typer.echo(json.dumps(document))

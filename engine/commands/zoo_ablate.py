@@ -73,8 +73,8 @@ def ablate(
     swapped = [(name, measure_swap(network, store, chosen, place)) for name, network in loaded]
     codes = [(name, measure_codes(network, store, seed, place)) for name, network in loaded]
     if json_:
-        told = {name: asdict(one) | asdict(dict(codes)[name]) for name, one in swapped}
-        typer.echo(json.dumps(told))
+        both = zip(swapped, codes, strict=True)
+        typer.echo(json.dumps({name: asdict(one) | asdict(code) for (name, one), (_, code) in both}))
         return
     data_told = f"{len(store):,} frames of {store.source}, seed {store.seed}"
     for made in (ablation_table(swapped, data_told), codes_table(codes)):

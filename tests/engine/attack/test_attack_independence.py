@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from dpa.engine.attack.algorithm import appearance_attack
-from dpa.engine.attack.buckets import cut, padded_calls, powers_of_two
+from dpa.engine.attack.buckets import cut, judge_sizes, padded_calls, powers_of_two, step_sizes
 from dpa.engine.attack.config import AttackConfig
 from dpa.engine.attack.result import Status
+from dpa.models.training.checkpoint import load_network
 
 TOLERANCES_MM = {torch.float64: 1e-6, torch.float32: 0.5}
 """Final error between batch sizes, the stated tolerance on a CPU. Steps, judge and preparation run in
@@ -36,6 +37,33 @@ def test_batch_size_does_not_change_a_sample(tiny_world, dtype):
         )
         assert torch.equal(other.success, whole.success)
         assert torch.equal(other.iterations, whole.iterations)
+
+
+@pytest.fixture(params=[1, 2], ids=["one thread", "two threads"])
+def threads(request):
+    """PyTorch's threads for one test."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("threads")
+def test_no_call_size_changes_a_bit_of_a_bundled_network():
+    """As a resumed run needs it: its last samples meet in other calls than those of a run left alone."""
+    network, cpu = load_network("zoo:nsd"), torch.device("cpu")
+    dice = torch.Generator().manual_seed(3)
+    frames = torch.rand(4, 3, 160, 160, generator=dice)
+    codes = torch.randn(4, 128, generator=dice), torch.randn(4, 600, generator=dice)
+    made = []
+    for size in sorted({*step_sizes(64, cpu), *judge_sizes(cpu)}):
+        for rows, taken in padded_calls(len(frames), (size,), cpu):
+            painted = network.decode(*(code[rows] for code in codes))
+            results = (network.predict(frames[rows]), *painted)
+            made.append([result.detach()[:taken] for result in results])
+    assert len(made) > 1
+    for results in made:
+        assert all(torch.equal(one, first) for one, first in zip(results, made[0], strict=True))
 
 
 def test_a_sample_alone_equals_itself_among_others(tiny_world):
