@@ -9,6 +9,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -32,14 +33,15 @@ def _bar(console: Console) -> Progress:
 
 
 @contextmanager
-def step_progress(title: str, steps: int) -> Iterator[Callable[[int, float], None]]:
-    """A bar for a loop that reports (step, loss)."""
-    console = Console(stderr=True)
-    with _bar(console) as bar:
-        task = bar.add_task(title, total=steps, note="")
+def fit_progress() -> Iterator[Callable[[str, int, int, str], None]]:
+    """A bar for the regressor's fit, first for the codes that it is fitted on (`FitReport`)."""
+    with _bar(Console(stderr=True)) as bar:
+        tasks: dict[str, TaskID] = {}
 
-        def report(step: int, loss: float) -> None:
-            bar.update(task, completed=step, note=f"loss {loss:.4f}")
+        def report(what: str, done: int, total: int, note: str) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total, note="")
+            bar.update(tasks[what], completed=done, note=note)
 
         yield report
 

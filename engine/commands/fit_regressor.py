@@ -22,7 +22,7 @@ def fit_regressor(
     """
     import json
 
-    from dpa.engine.console import step_progress
+    from dpa.engine.console import fit_progress
     from dpa.engine.devices import pick_device
     from dpa.models.data.store import PackedStore
     from dpa.models.training.checkpoint import read_network
@@ -32,7 +32,7 @@ def fit_regressor(
     trained = read_network(network).to(pick_device(device))
     store = PackedStore.open(data)
     config = RegressorConfig(fraction=fraction, steps=steps, seed=seed)
-    with step_progress("fitting the regressor", config.steps) as report:
+    with fit_progress() as report:
         held_out = fit_on_store(trained, network, store, config, report)
     summary = validate(trained, store, held_out).summary()
     if json_:

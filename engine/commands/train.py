@@ -21,7 +21,7 @@ def train(
             help="tiny (first tries), small (CPU) or paper (NSD's sizes, for a GPU)  [default: small]"
         ),
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="Optimiser steps  [default: 20000]")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps of joint training  [default: 20000]")] = None,
     batch: Annotated[int | None, typer.Option(help="Frames a step  [default: 64]")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Adam's rate  [default: 0.001]")] = None,
     augment: Annotated[
@@ -41,8 +41,11 @@ def train(
 ) -> None:
     """Train a framework without any pose annotation.
 
-    The localiser starts from background subtraction, then everything is trained jointly. A killed run
-    goes on with --resume and, on a CPU, ends with the same weights. Then: `dpa-engine fit-regressor`.
+    The localiser starts from background subtraction, then everything is trained jointly. With
+    `--set refinement.steps=2000`, as for the zoo, the decoder then learns on alone, so that its frames,
+    localised and read again, show the pose of the originals: attacks then start from a smaller error. A
+    killed run goes on with --resume and, on a CPU, ends with the same weights. Then: `dpa-engine
+    fit-regressor`.
 
     In several processes, one for each GPU, with the same result at the same --batch:
     `torchrun --nproc-per-node 4 --no-python dpa-engine train …`
@@ -72,7 +75,9 @@ def train(
     with processes.joined(pick_device(device)) as own:
         trainer = Trainer(settings, store, out, own)
         first = processes.rank() == 0
-        with training_progress(settings.steps) if first else nullcontext(lambda progress: None) as report:
+        with (
+            training_progress(settings.total_steps) if first else nullcontext(lambda progress: None) as report
+        ):
             trainer.fit(resume, report)
     if first:
         typer.echo(f"waited for data: {100 * trainer.input_wait_share:.1f} % of the time", err=True)

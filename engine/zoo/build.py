@@ -12,7 +12,7 @@ from PIL import Image
 
 from dpa.engine.attack.config import AttackConfig, AttackRunConfig
 from dpa.engine.attack.run import Networks, run_attack
-from dpa.engine.console import step_progress, training_progress
+from dpa.engine.console import fit_progress, training_progress
 from dpa.engine.evaluation_set import choose_samples, default_evaluation_set, recipe_key
 from dpa.engine.report.attack_report import write_attack_report
 from dpa.engine.runs.directory import RunDirectory
@@ -60,14 +60,14 @@ class Workshop:
         if (self.run / "model.safetensors").is_file():
             return
         trainer = Trainer(self.recipe.train, store, self.run, self.device)
-        with training_progress(self.recipe.train.steps) as report:
+        with training_progress(self.recipe.train.total_steps) as report:
             trainer.fit(bool(checkpoints(self.run)), report)
 
     def fit(self, store: PackedStore) -> None:
         """Adds the regressor to the run."""
         network = read_network(self.run).to(self.device)
         if network.regressor is None:
-            with step_progress("fitting the regressor", self.recipe.regressor.steps) as report:
+            with fit_progress() as report:
                 fit_on_store(network, self.run, store, self.recipe.regressor, report)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from dpa.models.frameworks import PAPER_NAMES
 from dpa.models.training.checkpoint import WEIGHTS, read_config
+from dpa.models.training.config import TrainConfig
 from dpa.models.training.validation import Validation
 from dpa.models.zoo.recipe import read_recipe
 
@@ -13,6 +14,10 @@ TEMPLATE = Path(__file__).with_name("card.md")
 ALONE = "no pose, box or silhouette was used"
 REDRESSED = "every moment also in other clothes, the only supervision"
 ONE_OUTFIT = "\n- Each person wears one outfit, so that appearance and identity cannot be told apart in it."
+REFINED = (
+    "\n- Refinement: {steps:,} more steps of the decoder alone, so that the frozen encoder and localiser read"
+    " its pictures as they read the originals."
+)
 UNCHANGED = "infinite (no picture changed)"
 
 
@@ -20,6 +25,7 @@ def model_card(name: str, folder: Path, measured: Validation, attacked: dict[str
     """The card's Markdown. measured: on the whole evaluation set; attacked: results of an attack run."""
     config, recipe = read_config(folder), read_recipe(name)
     training: dict[str, Any] = config.training
+    refinement = TrainConfig.of(training).refinement
     data, fit, changed = training["data"], training["regressor_fit"], attacked["image"]["psnr_db"]
     return TEMPLATE.read_text().format(
         name=name,
@@ -35,6 +41,7 @@ def model_card(name: str, folder: Path, measured: Validation, attacked: dict[str
         batch=training["batch"],
         seed=training["seed"],
         precision=training["precision"],
+        refined=REFINED.format(steps=refinement.steps) if refinement.steps else "",
         labelled=fit["labelled_frames"],
         fraction=fit["fraction"],
         teacher=REDRESSED if recipe.outfits else ALONE,

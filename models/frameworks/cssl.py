@@ -72,7 +72,7 @@ class CSSL:
         distance = code_distance(h_p.float()[::2], h_p.float()[1::2])
         wanted = target_distance(gap, self.temporal)
         terms["temporal"] = self.temporal.temporal * (distance - wanted).square().mean()
-        return Outcome(terms, view.crops.detach(), image, mask.detach(), view.box.detach())
+        return Outcome(terms, view.crops.detach(), image, view.box.detach(), rgb, mask)
 
     def auxiliary_loss(self, network: DisentangledNetwork, batch: FrameBatch) -> Tensor | None:
         """CSSL has no network of its own."""

@@ -63,7 +63,7 @@ class DRNet:
         terms["adversarial"] = self.disentangling.adversarial * F.binary_cross_entropy_with_logits(
             logits, undecided
         )
-        return Outcome(terms, view.crops.detach(), image, mask.detach(), view.box.detach())
+        return Outcome(terms, view.crops.detach(), image, view.box.detach(), rgb, mask)
 
     def auxiliary_loss(self, network: DisentangledNetwork, batch: FrameBatch) -> Tensor | None:
         """Binary cross-entropy of "same person" on detached pose codes: pairs of one video are positive,

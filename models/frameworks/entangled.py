@@ -34,7 +34,7 @@ class Entangled:
         view = look(network, batch, self.augment)
         rgb, mask = network.decode(*network.encode(view.inputs))
         terms, image = reconstruct(batch, view, rgb, mask, self.weights)
-        return Outcome(terms, view.crops.detach(), image, mask.detach(), view.box.detach())
+        return Outcome(terms, view.crops.detach(), image, view.box.detach(), rgb, mask)
 
     def auxiliary_loss(self, network: DisentangledNetwork, batch: FrameBatch) -> Tensor | None:
         """No network of its own."""

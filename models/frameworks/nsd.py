@@ -57,7 +57,7 @@ class NSD:
         turned = rotate_pose_code(h_p.float()[pose_from], batch.rotation[pose_from], batch.rotation)
         rgb, mask = network.decode(h_a[appearance_from], turned)
         terms, image = reconstruct(batch, view, rgb, mask, self.weights)
-        return Outcome(terms, view.crops.detach(), image, mask.detach(), view.box.detach())
+        return Outcome(terms, view.crops.detach(), image, view.box.detach(), rgb, mask)
 
     def auxiliary_loss(self, network: DisentangledNetwork, batch: FrameBatch) -> Tensor | None:
         """NSD has no network of its own."""

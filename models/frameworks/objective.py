@@ -37,14 +37,16 @@ class FrameBatch:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one pass of an objective gives: weighted loss terms (their sum is the loss), and the images
-    for the training's picture grid, each [B, 3, s, s] and detached."""
+    """What one pass of an objective gives: weighted loss terms (their sum is the loss), the crops that were
+    to be drawn and what was made of them, both [B, 3, s, s] and detached, S's box [B, 4], detached, and the
+    decoder's colours [B, 3, s, s] and mask [B, 1, s, s], through which gradients flow."""
 
     terms: dict[str, Tensor]
     target: Tensor
     reconstruction: Tensor
-    mask: Tensor
     box: Tensor
+    rgb: Tensor
+    mask: Tensor
 
     @property
     def total(self) -> Tensor:

@@ -63,7 +63,7 @@ class OracleSwap:
         terms, image = reconstruct(batch, view, rgb, mask, self.weights)
         terms["pose_agreement"] = self.oracle.agreement * disagreement(h_p.float(), other_outfit)
         terms["appearance_agreement"] = self.oracle.agreement * disagreement(h_a.float(), other_moment)
-        return Outcome(terms, view.crops.detach(), image, mask.detach(), view.box.detach())
+        return Outcome(terms, view.crops.detach(), image, view.box.detach(), rgb, mask)
 
     def auxiliary_loss(self, network: DisentangledNetwork, batch: FrameBatch) -> Tensor | None:
         """No network of its own."""

@@ -167,7 +167,7 @@ class Silhouette:
         painted = plates + mask.float() * (rgb.float() - plates)
         found = network.segmenter(torch.cat([view.crops.detach(), painted])).float()
         terms["segmentation"] = self.silhouette.segmentation * coin_cost(found, torch.cat([guess, guess]))
-        return Outcome(terms, view.crops.detach(), image, mask.detach(), view.box.detach())
+        return Outcome(terms, view.crops.detach(), image, view.box.detach(), rgb, mask)
 
     def auxiliary_loss(self, network: DisentangledNetwork, batch: FrameBatch) -> Tensor | None:
         """No network of its own."""

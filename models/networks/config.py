@@ -106,7 +106,8 @@ def _basic(stem: int, planes: tuple[int, ...], depth: int) -> TrunkConfig:
 
 def small_preset() -> NetworkConfig:
     """The project's choice for two CPU cores: the same plan as NSD's at half the resolution; no dropout in
-    the decoder, which training this short never overfits."""
+    the decoder, which training this short never overfits. In the regressor, less than 0.2 predicts better,
+    and more lets attacks start from a smaller error."""
     return NetworkConfig(
         preset="small",
         crop_size=64,
@@ -116,7 +117,7 @@ def small_preset() -> NetworkConfig:
         head=(HeadConv(channels=128, kernel=4),),
         decoder=DecoderConfig(start=8, pose_channels=32, blocks=(64, 32, 16), convolutions=2, dropout=0.0),
         regressor_hidden=768,
-        regressor_dropout=0.3,
+        regressor_dropout=0.2,
     )
 
 
@@ -132,7 +133,7 @@ def tiny_preset() -> NetworkConfig:
         head=(HeadConv(channels=96, kernel=4),),
         decoder=DecoderConfig(start=8, pose_channels=8, blocks=(64, 32, 16), convolutions=1, dropout=0.0),
         regressor_hidden=256,
-        regressor_dropout=0.3,
+        regressor_dropout=0.2,
     )
 
 

@@ -1,5 +1,6 @@
 """What fixes a training run."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field
@@ -12,6 +13,14 @@ from dpa.models.frameworks.oracle_swap import OracleWeights
 from dpa.models.frameworks.reconstruction import ReconstructionWeights
 from dpa.models.frameworks.silhouette import SilhouetteWeights
 from dpa.models.training.precision import Precision
+from dpa.models.training.refinement import RefinementWeights
+
+
+class RefinementConfig(RefinementWeights):
+    """The last phase, in which the decoder alone learns (`training/refinement.py`)."""
+
+    steps: int = Field(0, ge=0, description="steps of refinement, after those of joint training")
+    rate: float = Field(0.5, gt=0, description="its peak learning rate, as a share of the joint one")
 
 
 class TrainConfig(Config):
@@ -25,6 +34,7 @@ class TrainConfig(Config):
     warm_up: int = Field(200, ge=0)
     localiser_start: int = Field(1000, ge=0, description="steps of background-subtraction start of S")
     mask_start: int = Field(3000, ge=0, description="steps over which background subtraction lets go of M")
+    refinement: RefinementConfig = RefinementConfig()
     localiser_rate: float = Field(0.1, ge=0, description="S's learning rate, as a share of the others'")
     precision: Precision = "bf16"
     seed: int = 0
@@ -40,3 +50,13 @@ class TrainConfig(Config):
     log_every: int = Field(50, ge=1)
     validate_every: int = Field(1000, ge=1)
     checkpoint_every: int = Field(500, ge=1)
+
+    @classmethod
+    def of(cls, described: Mapping[str, object]) -> "TrainConfig":
+        """The settings in what a checkpoint says of its training, which tells other things too."""
+        return cls.model_validate({name: described[name] for name in cls.model_fields if name in described})
+
+    @property
+    def total_steps(self) -> int:
+        """Joint training and refinement."""
+        return self.steps + self.refinement.steps

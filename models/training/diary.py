@@ -70,7 +70,7 @@ class Diary:
 
     def due(self, interval: int, step: int) -> bool:
         """Whether something done every `interval` steps, and at the end, is done now."""
-        return step % interval == 0 or step == self.config.steps
+        return step % interval == 0 or step == self.config.total_steps
 
     def losses(self, step: int, terms: Mapping[str, Tensor], batch: int, waited: float) -> None:
         """A log line: loss terms, images a second, share of time spent waiting for input."""
@@ -87,8 +87,8 @@ class Diary:
 
     def pictures(self, step: int, outcome: Outcome) -> None:
         """The grid of targets, reconstructions and masks."""
-        self.log.grid(step, [outcome.target, outcome.reconstruction, outcome.mask])
+        self.log.grid(step, [outcome.target, outcome.reconstruction, outcome.mask.detach()])
 
     def _note(self, step: int, values: dict[str, float]) -> None:
         self.log.scalars(step, values)
-        self.report(Progress(step, self.config.steps, values))
+        self.report(Progress(step, self.config.total_steps, values))

@@ -42,10 +42,12 @@ def pose_codes(
     rows: NDArray[np.int64],
     crops_at: Callable[[Tensor, Tensor], Tensor] | None = None,
     batch: int = 256,
+    report: Callable[[int], None] | None = None,
 ) -> LabelledCodes:
     """E(S(I)) for the rows, in eval mode: batch statistics must not see what is being measured.
 
     crops_at: (frames, box of S) → crops [B, 3, s, s]; the network's own crop where it is not given.
+    report: gets the number of rows done.
     """
     source = BatchSource(store, next(network.parameters()).device)
     network.eval()
@@ -55,17 +57,31 @@ def pose_codes(
         for start in range(0, len(rows), batch):
             frames = source.batch(rows[start : start + batch]).frames
             codes.append(network.encode(crops_at(frames, network.localise(frames)))[1])
+            if report is not None:
+                report(start + len(frames))
     return LabelledCodes(torch.cat(codes), torch.from_numpy(store.poses[rows].copy()).to(codes[0].device))
 
 
 def varied_codes(
-    network: DisentangledNetwork, store: PackedStore, rows: NDArray[np.int64], crops: int, spread: float
+    network: DisentangledNetwork,
+    store: PackedStore,
+    rows: NDArray[np.int64],
+    crops: int,
+    spread: float,
+    report: Callable[[int], None] | None = None,
 ) -> LabelledCodes:
     """Each row `crops` times: as S crops it, then from boxes nearby and softened, as a synthesised frame
-    would show it. Draws from torch's generator."""
+    would show it. Draws from torch's generator. report: gets the number of crops done."""
 
     def vary(frames: Tensor, box: Tensor) -> Tensor:
         return softened(network.crop(frames, jittered(box, spread)))
 
-    views = [pose_codes(network, store, rows, None if index == 0 else vary) for index in range(crops)]
+    views = []
+    for index in range(crops):
+
+        def done(rows_done: int, before: int = index * len(rows)) -> None:
+            if report is not None:
+                report(before + rows_done)
+
+        views.append(pose_codes(network, store, rows, None if index == 0 else vary, report=done))
     return LabelledCodes(torch.cat([v.codes for v in views]), torch.cat([v.poses for v in views]))

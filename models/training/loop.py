@@ -1,7 +1,6 @@
-"""One training loop for all frameworks: start of the localiser, joint training, resume, one process or
-several (`models/processes.py`)."""
+"""One training loop for all frameworks: start of the localiser, joint training, refinement, resume, one
+process or several (`models/processes.py`)."""
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +22,8 @@ from dpa.models.training.config import TrainConfig
 from dpa.models.training.diary import Diary, Progress
 from dpa.models.training.logs import TrainingLog
 from dpa.models.training.precision import autocast, set_precision
+from dpa.models.training.refinement import only_the_decoder_learns, second_look
+from dpa.models.training.schedule import learning_rate_at
 from dpa.models.training.state import load_state, newest_weights, save_state
 from dpa.models.training.synchronised import share_statistics
 from dpa.models.training.validation import split_sequences
@@ -50,15 +51,6 @@ class UnevenBatch(InputError):
             f"a multiple of {unit}: whole groups of {group} for each process",
             f"use --batch {max(unit, batch // unit * unit)}",
         )
-
-
-def learning_rate_at(step: int, config: TrainConfig) -> float:
-    """Linear warm-up, again where joint training begins, then a cosine to 1 % (the project's choice)."""
-    since = step - config.localiser_start if step >= config.localiser_start else step
-    if since < config.warm_up:
-        return config.learning_rate * (since + 1) / config.warm_up
-    share = (step - config.warm_up) / max(1, config.steps - config.warm_up)
-    return config.learning_rate * (0.01 + 0.99 * (1 + math.cos(math.pi * share)) / 2)
 
 
 def whole_groups(batch: int, group: int) -> int:
@@ -106,7 +98,7 @@ class Trainer:
         log = TrainingLog(self.run, start) if processes.rank() == 0 else None
         diary = Diary(config, log, report, start) if log is not None else None
         self.network.train()
-        with Prefetcher(self.source, sampler, size, config.seed, start, config.steps) as batches:
+        with Prefetcher(self.source, sampler, size, config.seed, start, config.total_steps) as batches:
             for step, batch in batches:
                 torch.manual_seed(config.seed * 1_000_003 + step)
                 outcome = self._step(step, batch)
@@ -115,7 +107,7 @@ class Trainer:
         if log is not None and diary is not None:
             log.close()
             self.input_wait_share = diary.watch.wait_share(batches.waited)
-            save_network(self.network, self.run, self._training(config.steps))
+            save_network(self.network, self.run, self._training(config.total_steps))
         processes.wait_for_all()
         self.network.eval()
         return self.network
@@ -141,13 +133,17 @@ class Trainer:
     def _step(self, step: int, batch: FrameBatch) -> Outcome:
         config = self.config
         rate = learning_rate_at(step, config)
-        starting = step < config.localiser_start
+        starting, refining = step < config.localiser_start, step >= config.steps
+        if refining:
+            only_the_decoder_learns(self.network)
         groups = self.optimisers["network"].param_groups
         groups[0]["lr"], groups[1]["lr"] = rate, rate if starting else rate * config.localiser_rate
-        if self.extra is not None and not starting:
+        if self.extra is not None and not starting and not refining:
             self._auxiliary_step(batch, rate)
         with autocast(config.precision, self.device):
             outcome = self._start(batch) if starting else self.objective.forward(self.network, batch)
+            if refining:
+                outcome.terms.update(second_look(self.network, batch, outcome, config.refinement))
         if not starting:
             held = 1 - (step - config.localiser_start) / max(1, config.mask_start)
             outcome.terms["mask_start"] = outcome.terms["mask_start"] * max(0.0, held)
@@ -176,7 +172,9 @@ class Trainer:
             F.smooth_l1_loss(box[found], target[found], beta=0.05) * weight if found.any() else box.sum() * 0
         )
         crops = self.network.crop(batch.frames, box.detach())
-        return Outcome({"localiser_start": loss}, crops, crops, torch.zeros_like(crops[:, :1]), box.detach())
+        return Outcome(
+            {"localiser_start": loss}, crops, crops, box.detach(), crops, torch.zeros_like(crops[:, :1])
+        )
 
 
 def _minimise(optimiser: torch.optim.Optimizer, module: nn.Module, loss: Tensor) -> None:

@@ -13,9 +13,10 @@ from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.networks.config import NetworkConfig
 from dpa.models.networks.regressor import Regressor
 from dpa.models.training.checkpoint import save_network
+from dpa.models.training.config import TrainConfig
 from dpa.models.training.labelled_codes import jittered, pose_codes, softened, varied_codes
 from dpa.models.training.regressor_fit import NoPoses, RegressorConfig, fit_on_store
-from dpa.models.training.validation import validate
+from dpa.models.training.validation import split_sequences, validate
 
 
 def test_jittered_boxes_have_the_spread_that_was_asked() -> None:
@@ -62,6 +63,23 @@ def test_films_without_poses_lend_no_labels(
     save_network(network, tmp_path, {})
     with pytest.raises(NoPoses, match="have no pose"):
         fit_on_store(network, tmp_path, films, RegressorConfig(fraction=1.0), lambda *_: None)
+
+
+def test_a_fit_tells_how_far_it_is(squares: PackedStore, tiny_config: NetworkConfig, tmp_path: Path) -> None:
+    network = DisentangledNetwork(tiny_config, "nsd")
+    save_network(network, tmp_path, {})
+    told: list[tuple[str, int, int, str]] = []
+    config = RegressorConfig(fraction=1.0, crops=3, steps=120, batch=16)
+    fit_on_store(network, tmp_path, squares, config, lambda *progress: told.append(progress))
+    trained, _ = split_sequences(squares, TrainConfig().held_out, 0)
+    reading, fitting = (
+        [progress[1:] for progress in told if progress[0].startswith(what)] for what in ("reading", "fitting")
+    )
+    crops = 3 * len(trained)
+    assert [done for done, _, _ in reading] == [crops // 3, 2 * crops // 3, crops]
+    assert {total for _, total, _ in reading} == {crops}
+    assert [progress[:2] for progress in fitting] == [(100, 120), (120, 120)]
+    assert all(note.endswith(" mm") and float(note[:-3]) > 10 for _, _, note in fitting)
 
 
 def test_films_without_poses_are_validated_without_them(

@@ -26,6 +26,7 @@ STEPS, RATE = 6, 1e-3
 COMMON = {
     "steps": STEPS, "batch": 16, "warm_up": 2, "learning_rate": RATE, "localiser_start": 3,
     "precision": "fp32", "log_every": 1, "validate_every": STEPS, "checkpoint_every": STEPS,
+    "refinement": {"steps": 2},
 }  # fmt: skip
 RUNS = {
     "nsd": COMMON | {"framework": "nsd", "augment": "cutmix"},
@@ -69,7 +70,8 @@ def test_the_loss_curve_is_that_of_one_process(trained: tuple[Path, Path], name:
     for term, values in one.items():
         # Six digits are logged.
         np.testing.assert_allclose(two[term], values, rtol=2e-3, atol=1e-6, err_msg=term)
-        np.testing.assert_allclose(two[term][:2], values[:2], rtol=2e-5, atol=1e-7, err_msg=term)
+        if not term.startswith("second_"):  # first looked at after all the other steps
+            np.testing.assert_allclose(two[term][:2], values[:2], rtol=2e-5, atol=1e-7, err_msg=term)
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -4,17 +4,22 @@ import pytest
 
 from dpa.models.zoo.recipe import Recipe, UnknownRecipe, read_recipe, recipe_names
 
-SHORTER = {"steps": 9000}
-CALIBRATION = {"preset": "tiny", "steps": 4000, "localiser_start": 500, "mask_start": 1500}
+CALIBRATION = {
+    "preset": "tiny",
+    "steps": 4000,
+    "localiser_start": 500,
+    "mask_start": 1500,
+    "refinement": {"steps": 0},
+}
 
 FROM_NSD = {
     "nsd": {},
     "nsd-no-swap": {"swap_appearance": False},
-    "cssl": {"framework": "cssl", **SHORTER},
-    "cssl-da": {"framework": "cssl", "augment": "rgb-jitter", **SHORTER},
-    "cssl-no-swap": {"framework": "cssl", "swap_appearance": False, **SHORTER},
-    "drnet": {"framework": "drnet", **SHORTER},
-    "drnet-no-adversary": {"framework": "drnet", "drnet": {"adversarial": 0}, **SHORTER},
+    "cssl": {"framework": "cssl"},
+    "cssl-da": {"framework": "cssl", "augment": "rgb-jitter"},
+    "cssl-no-swap": {"framework": "cssl", "swap_appearance": False},
+    "drnet": {"framework": "drnet"},
+    "drnet-no-adversary": {"framework": "drnet", "drnet": {"adversarial": 0}},
     "silhouette": {"framework": "silhouette", **CALIBRATION},
     "entangled": {"framework": "entangled", **CALIBRATION},
 }

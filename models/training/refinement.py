@@ -1,0 +1,56 @@
+"""The last phase of a training: the decoder alone learns to paint people whom the network itself reads as it
+read the original.
+
+NSD's decoder is held to sharpness by features of an ImageNet network, which cannot be had here. And what an
+attack starts from is more than the decoded crop: it is put into the frame, localised and cropped again. So
+the frozen localiser and encoder look at the synthesised frame as a target network would (the project's
+choice). Poses and true boxes play no part.
+"""
+
+import torch
+from torch import Tensor
+
+from dpa.kernels import WHOLE_FRAME, composite_crop
+from dpa.models import processes
+from dpa.models.config import Config
+from dpa.models.frameworks.base import DisentangledNetwork
+from dpa.models.frameworks.objective import FrameBatch, Outcome
+
+
+class RefinementWeights(Config):
+    """code: weight of the pose code's error, relative to its spread over the batch. box: weight of the box's,
+    relative to the box's scale."""
+
+    code: float = 0.02
+    box: float = 0.2
+
+
+def only_the_decoder_learns(network: DisentangledNetwork) -> None:
+    """Localiser and encoder frozen, in eval mode: batch statistics must not move either."""
+    network.requires_grad_(False).eval()
+    network.decoder.requires_grad_(True).train()
+
+
+def second_look(
+    network: DisentangledNetwork, batch: FrameBatch, outcome: Outcome, weights: RefinementWeights
+) -> dict[str, Tensor]:
+    """Loss terms: how far pose code and box in the synthesised frames lie from those in the originals.
+
+    The pose code is read at the original's box, since no colour can make up for a crop that moved; that it
+    does not move is the other term's business.
+    """
+    rgb, mask, box = outcome.rgb.float(), outcome.mask.float(), outcome.box
+    whole = box.new_tensor(WHOLE_FRAME).expand_as(box)
+
+    def seen(at: Tensor, size: int) -> Tensor:
+        return composite_crop(rgb, mask, box, batch.plates, batch.plate_index, at, size)
+
+    with torch.no_grad():
+        read = network.encode(outcome.target)[1].float()
+    again = network.encode(seen(box, network.crop_size))[1].float()
+    placed = network.localise_thumbnails(seen(whole, network.localiser_size)).float()
+    spread = processes.gathered(read).var(dim=0).mean() + 1e-6
+    return {
+        "second_code": weights.code * (again - read).square().mean() / spread,
+        "second_box": weights.box * ((placed - box) / box[:, :2].repeat(1, 2)).square().mean(),
+    }

@@ -1,0 +1,25 @@
+"""How a training is cut into phases, and the learning rate in each."""
+
+import math
+
+from dpa.models.training.config import TrainConfig
+
+
+def learning_rate_at(step: int, config: TrainConfig) -> float:
+    """Linear warm-up, again where joint training and refinement begin; a cosine to 1 % over `steps`, another
+    over the refinement's (the project's choice)."""
+    if step >= config.steps:
+        peak = config.learning_rate * config.refinement.rate
+        return peak * _warm_cosine(step - config.steps, config.warm_up, config.refinement.steps)
+    since = step - config.localiser_start if step >= config.localiser_start else step
+    if since < config.warm_up:
+        return config.learning_rate * (since + 1) / config.warm_up
+    return config.learning_rate * _cosine(step - config.warm_up, config.steps - config.warm_up)
+
+
+def _warm_cosine(step: int, warm_up: int, steps: int) -> float:
+    return (step + 1) / warm_up if step < warm_up else _cosine(step - warm_up, steps - warm_up)
+
+
+def _cosine(step: int, steps: int) -> float:
+    return 0.01 + 0.99 * (1 + math.cos(math.pi * step / max(1, steps))) / 2
