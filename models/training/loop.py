@@ -133,7 +133,8 @@ class Trainer:
     def _step(self, step: int, batch: FrameBatch) -> Outcome:
         config = self.config
         rate = learning_rate_at(step, config)
-        starting, refining = step < config.localiser_start, step >= config.steps
+        refining = step >= config.steps
+        starting = step < config.localiser_start and not refining
         if refining:
             only_the_decoder_learns(self.network)
         groups = self.optimisers["network"].param_groups

@@ -66,6 +66,16 @@ def test_only_the_decoder_changes(framework: str, store: PackedStore, tmp_path: 
             assert torch.equal(one, other)
 
 
+def test_a_training_shorter_than_the_localisers_start_is_refined_all_the_same(
+    store: PackedStore, tmp_path: Path
+) -> None:
+    trained(settings(steps=1, localiser_start=50), store, tmp_path)
+    logged = (tmp_path / "metrics.csv").read_text()
+    assert (
+        "1,localiser_start," in logged and "2,second_code," in logged and "2,localiser_start," not in logged
+    )
+
+
 @pytest.mark.parametrize("last", [4, 5])
 def test_a_refinement_that_was_killed_ends_with_the_same_weights(
     last: int, store: PackedStore, tmp_path: Path
