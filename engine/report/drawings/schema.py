@@ -52,7 +52,7 @@ def schema_figure(findings: Findings, titles: Sequence[str], images: bool = True
         FancyBboxPatch((6.4, 0.5), 1.0, 0.6, boxstyle="round,pad=0.02", fc="#e6f4ee", ec=PALETTE[2], lw=1.4)
     )
     axis.text(6.9, 0.8, "φ", fontsize=14, color=INK, ha="center", va="center")
-    axis.text(6.9, 0.3, "few labels, encoder frozen", fontsize=8, color=INK, ha="center")
+    axis.text(6.9, 0.3, "labels, encoder frozen", fontsize=8, color=INK, ha="center")
     _arrow(axis, (7.45, 0.8), (8.45, 0.8))
     pose = figure.add_axes((0.85, 0.04, 0.12, 0.4))
     draw_skeleton(pose, found["before"][0])
