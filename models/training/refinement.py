@@ -10,7 +10,8 @@ choice). Poses and true boxes play no part.
 import torch
 from torch import Tensor
 
-from dpa.kernels import WHOLE_FRAME, composite_crop
+from dpa.kernels import composite_crop
+from dpa.kernels.reference import whole_frame
 from dpa.models import processes
 from dpa.models.config import Config
 from dpa.models.frameworks.base import DisentangledNetwork
@@ -40,7 +41,7 @@ def second_look(
     does not move is the other term's business.
     """
     rgb, mask, box = outcome.rgb.float(), outcome.mask.float(), outcome.box
-    whole = box.new_tensor(WHOLE_FRAME).expand_as(box)
+    whole = whole_frame(batch.frames)
 
     def seen(at: Tensor, size: int) -> Tensor:
         return composite_crop(rgb, mask, box, batch.plates, batch.plate_index, at, size)

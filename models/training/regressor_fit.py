@@ -1,6 +1,5 @@
 """Fits the pose regressor φ on a labelled fraction of the frames, the encoder frozen and in eval mode."""
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from dpa.models.training.batches import step_generator
 from dpa.models.training.checkpoint import read_config, save_network
 from dpa.models.training.config import TrainConfig
 from dpa.models.training.labelled_codes import LabelledCodes, varied_codes
+from dpa.models.training.schedule import cosine
 from dpa.models.training.validation import split_sequences
 
 FitReport = Callable[[str, int, int, str], None]
@@ -64,8 +64,8 @@ def fit_regressor(
     """Trains φ on the MPJPE and attaches it to the network, in eval mode.
 
     φ works on labels standardised by (label − mean) / std, the root's std set to 1, but what it is judged by
-    is what it minimises: squares would spend it on the few poses that no code tells (README, the zoo).
-    `report` gets the step and the batch's MPJPE in mm now and then.
+    is what it minimises; squares would weigh the worst poses most. `report` gets the step and the
+    batch's MPJPE in mm now and then.
     """
     torch.manual_seed(config.seed)
     regressor = Regressor(network.config).to(labelled.codes.device)
@@ -74,12 +74,11 @@ def fit_regressor(
     regressor.std[0] = 1
     optimiser = torch.optim.Adam(regressor.parameters(), config.learning_rate)
     regressor.train()
+    count = len(labelled.poses)
+    size = min(config.batch, count)
     for step in range(config.steps):
-        rate = config.learning_rate * (0.01 + 0.99 * (1 + math.cos(math.pi * step / config.steps)) / 2)
-        optimiser.param_groups[0]["lr"] = rate
-        count = len(labelled.poses)
-        rng = step_generator(config.seed, step)
-        picked = torch.from_numpy(rng.integers(count, size=min(config.batch, count)))
+        optimiser.param_groups[0]["lr"] = config.learning_rate * cosine(step, config.steps)
+        picked = torch.from_numpy(step_generator(config.seed, step).integers(count, size=size))
         loss = (regressor(labelled.codes[picked]) - labelled.poses[picked]).norm(dim=-1).mean()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
