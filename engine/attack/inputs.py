@@ -1,10 +1,11 @@
-"""What an attack began with, so that it goes on with nothing else: weights, frames, versions."""
+"""What an attack began with, so that it goes on with nothing else: weights, frames, versions, threads."""
 
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from dpa.engine.attack.config import AttackRunConfig
@@ -27,6 +28,7 @@ IN_WORDS = {
     "data": "the SHA-256 of the data set (index, cameras, some frames)",
     "samples": "the SHA-256 of the numbers of the frames to attack",
     "device": "the kind of device",
+    "threads": "the number of threads (OMP_NUM_THREADS)",
     "backend": "the step back-end",
     "versions": "the set of versions",
 }
@@ -41,12 +43,14 @@ def inputs_of(
     backend: str,
 ) -> dict[str, object]:
     """Everything that a sample's result depends on beside the settings; plain values for JSON."""
+    device = next(target.parameters()).device
     return {
         "target": weights_sha256(target, config.target),
         "generator": weights_sha256(generator, config.generator),
         "data": data_sha256(store, rows),
         "samples": hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest(),
-        "device": next(target.parameters()).device.type,
+        "device": device.type,
+        "threads": torch.get_num_threads() if device.type == "cpu" else None,  # they split sums
         "backend": backend,
         "versions": versions(),
     }

@@ -52,7 +52,7 @@ def run_attack(
 
     Samples that the run already holds in whole shards are not attacked again, so a stopped run is gone on
     with by calling this once more; it ends with the same results. Raises OtherInputs where weights, data,
-    versions, device or step back-end are not those that the run began with, RunBusy, DiskFull,
+    versions, device, its threads or step back-end are not those that the run began with, RunBusy, DiskFull,
     OutOfMemory.
     """
     with run.holding():

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dpa import __version__
 from dpa.engine.runs.directory import COMMAND, RunDirectory
+from dpa.engine.runs.errors import OtherInputs
 from dpa.models.errors import InputError
 
 KEY = "key.json"
@@ -64,8 +65,16 @@ def _key_in(path: Path) -> str | None:
 def carry_out(stage: Stage, base: Path, report: Report) -> None:
     """Does it. What other inputs left in its folder is removed first, and what a killed run left, unless the
     stage resumes."""
+    folder = base / stage.path
+    try:
+        _work_in(_run_of(stage, folder), stage, report)
+    except OtherInputs:  # it was killed, and since then something changed that is not in its key
+        _work_in(_new_run(stage, folder), stage, report)
+
+
+def _work_in(run: RunDirectory, stage: Stage, report: Report) -> None:
     started = time.perf_counter()
-    with _run_of(stage, base / stage.path) as run:
+    with run:
         stage.work(run, report)
         seconds = round(time.perf_counter() - started, 2)
         run.write_json(KEY, {"key": stage.key, "seconds": seconds, "title": stage.title})
@@ -97,6 +106,10 @@ def _run_of(stage: Stage, folder: Path) -> RunDirectory:
         run = RunDirectory.open(folder, incomplete=True)
         run.reopen()
         return run
+    return _new_run(stage, folder)
+
+
+def _new_run(stage: Stage, folder: Path) -> RunDirectory:
     shutil.rmtree(folder, ignore_errors=True)
     run = RunDirectory.create(folder, "reproduce", dict(stage.inputs))
     run.write_text(COMMAND, stage.command + "\n")

@@ -195,7 +195,7 @@ def test_nothing_is_left_to_attack(command, whole, monkeypatch):
     assert RunDirectory.open(whole).is_complete
 
 
-def test_other_weights_data_or_versions_are_refused(
+def test_other_weights_data_versions_or_threads_are_refused(
     command, whole, given, tiny_world, tiny_store, tmp_path, monkeypatch
 ):
     def complaint():
@@ -206,6 +206,10 @@ def test_other_weights_data_or_versions_are_refused(
     with monkeypatch.context() as patched:
         patched.setattr(inputs, "versions", lambda: {"python": "3", "torch": "0.1"})
         assert "version of dpa-engine" in complaint()
+    with monkeypatch.context() as patched:
+        threads = torch.get_num_threads()
+        patched.setattr(torch, "get_num_threads", lambda: threads + 1)
+        assert f"number of threads (OMP_NUM_THREADS) is {threads + 1}" in complaint()
     frames = tiny_store.path / "frames.u8"
     data = frames.read_bytes()
     frames.write_bytes(bytes([data[0] ^ 1]) + data[1:])

@@ -19,7 +19,7 @@ from dpa.engine.reproduce.plan import plan
 from dpa.engine.reproduce.run import reproduce
 from dpa.engine.reproduce.snapshots import limits_until
 from dpa.engine.reproduce.stage import Stage
-from dpa.engine.runs.errors import RunExists
+from dpa.engine.runs.errors import OtherInputs, RunExists
 from dpa.models.config import load_config
 from dpa.models.training.checkpoint import NotANetwork
 
@@ -125,6 +125,22 @@ def test_a_stage_that_resumes_finds_what_it_left_unless_its_inputs_changed(works
     assert workshop.found == [False, True, False]
     workshop.stop = None
     assert workshop.run().made == 3 and workshop.found[3] and workshop.run().made == 0
+
+
+def test_a_stage_that_cannot_go_on_with_what_it_left_begins_anew(workshop, monkeypatch):
+    """Killed, and since then PyTorch was updated: its attack refuses to go on."""
+    workshop.resumes, workshop.stop, work = True, "a", workshop.work
+    with pytest.raises(KeyboardInterrupt):
+        workshop.run()
+
+    def particular(name, run, report):
+        if (run.path / "half.txt").exists():
+            raise OtherInputs(run.path, "the version of torch", "1", "2")
+        work(name, run, report)
+
+    workshop.stop = None
+    monkeypatch.setattr(workshop, "work", particular)
+    assert workshop.run().made == 3 and workshop.done == ["a", "b", "c"]
 
 
 def test_a_damaged_key_is_no_result(workshop):
