@@ -1,4 +1,4 @@
-"""From frames to codes: what most analyses start from."""
+"""From frames to codes and poses: what most analyses start from."""
 
 from dataclasses import dataclass
 
@@ -45,6 +45,19 @@ def encode_rows(
             h_a, h_p = network.encode(network.crop(frames, box))
         parts.append(Codes(torch.from_numpy(index), h_a, h_p, box))
     return Codes.cat(parts)
+
+
+def predict_rows(
+    network: Network, store: PackedStore, rows: NDArray[np.int64], device: torch.device, batch: int = BATCH
+) -> NDArray[np.float64]:
+    """φ(E(S(I))) of some frames (at least one): [n, J, 3] mm, root-relative."""
+    parts = []
+    for start in range(0, len(rows), batch):
+        with torch.no_grad():
+            frames = store.frames_at(rows[start : start + batch]).to(device)
+            parts.append(network.predict(frames).double().cpu())
+    poses: NDArray[np.float64] = torch.cat(parts).numpy()
+    return poses
 
 
 def crops_of(network: Network, store: PackedStore, codes: Codes, batch: int = BATCH) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dpa.engine.analysis.codes import BATCH, Codes, encode_rows
+from dpa.engine.analysis.codes import Codes, encode_rows, predict_rows
 from dpa.engine.analysis.network import Network
 from dpa.engine.analysis.table import Table, table
 from dpa.engine.analysis.variance_shares import VarianceShares, variance_shares
@@ -124,7 +124,7 @@ def counterfactual(
     return CounterfactualResult(
         outfits=outfits,
         subjects=first.subject,
-        predicted=np.stack([_predict(network, store, device) for store in stores.values()]),
+        predicted=np.stack([predict_rows(network, store, rows, device) for store in stores.values()]),
         truth=first.poses.astype(np.float64),
         own=np.array([outfits.index(name) for name in first.subject.tolist()]),
         pose_shares=variance_shares(_stack(codes, "pose"), first.subject),
@@ -146,15 +146,6 @@ def require_same_moments(one: PackedStore, other: PackedStore) -> None:
             raise DifferentMoments(column)
     if not np.allclose(one.poses, other.poses, atol=0.01):
         raise DifferentMoments("pose")
-
-
-def _predict(network: Network, store: PackedStore, device: torch.device) -> Array:
-    parts = []
-    for rows in np.array_split(np.arange(len(store)), -(-len(store) // BATCH)):
-        with torch.no_grad():
-            parts.append(network.predict(store.frames_at(rows).to(device)).double().cpu())
-    poses: Array = torch.cat(parts).numpy()
-    return poses
 
 
 def _stack(codes: list[Codes], name: str) -> Array:

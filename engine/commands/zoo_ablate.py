@@ -27,7 +27,11 @@ def ablate(
     ] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="A=B", help="With --train: one setting of both recipes."),
+        typer.Option(
+            "--set",
+            metavar="A=B",
+            help="With --train: one setting of both recipes; what is ablated, of the unablated one alone.",
+        ),
     ] = None,
     work: Annotated[
         Path, typer.Option(help="With --train: data, checkpoints and logs; what is done is reused.")

@@ -1,7 +1,7 @@
 """A framework and its ablated twin, trained alike: the same data and budget, at any preset and length."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +12,8 @@ from dpa.models.config import load_config
 from dpa.models.errors import InputError
 from dpa.models.zoo.recipe import RECIPES, Recipe, read_recipe, recipe_names
 
-ABLATED = ("swap_appearance", "drnet")
-"""The settings of the training in which a twin may differ."""
+ABLATED = ("train.swap_appearance", "train.drnet.adversarial")
+"""The settings in which a twin may differ."""
 
 
 class NoTwin(InputError):
@@ -53,14 +53,17 @@ class Twin:
 
 def twins_of(names: Sequence[str], settings: Sequence[str]) -> list[Twin]:
     """For each framework its own recipe and then its twin's, the settings ("train.steps=3000") applied to
-    both. Raises UnknownRecipe, NoTwin, UnequalBudget, and what `load_config` raises."""
+    both; one that is ablated ("train.drnet.adversarial=0.002") to its own alone.
+    Raises UnknownRecipe, NoTwin, UnequalBudget, and what `load_config` raises."""
+    common = [setting for setting in settings if setting.partition("=")[0] not in ABLATED]
     found: list[Twin] = []
     for name in names:
         read_recipe(name)
         ablated = [one for one in recipe_names() if one.startswith(f"{name}-no-")]
         if not ablated:
             raise NoTwin(name)
-        pair = [Twin(one, load_config(Recipe, RECIPES / f"{one}.yaml", settings)) for one in (name, *ablated)]
+        asked = {name: settings} | dict.fromkeys(ablated, common)
+        pair = [Twin(one, load_config(Recipe, RECIPES / f"{one}.yaml", asked[one])) for one in asked]
         for twin in pair[1:]:
             if different := differences(pair[0].recipe, twin.recipe):
                 raise UnequalBudget(name, twin.name, different)
@@ -70,11 +73,16 @@ def twins_of(names: Sequence[str], settings: Sequence[str]) -> list[Twin]:
 
 def differences(one: Recipe, other: Recipe) -> list[str]:
     """The settings in which two recipes differ beyond what may be ablated and their notes."""
-    first, second = (
-        {**recipe.model_dump(exclude={"train", "note"}), **recipe.train.model_dump(exclude=set(ABLATED))}
-        for recipe in (one, other)
-    )
-    return [name for name, value in first.items() if value != second[name]]
+    first, second = (_flat(recipe.model_dump(exclude={"note"})) for recipe in (one, other))
+    return [key for key in first | second if first.get(key) != second.get(key) and key not in ABLATED]
+
+
+def _flat(settings: Mapping[str, object], group: str = "") -> dict[str, object]:
+    """{"train": {"steps": 9}} → {"train.steps": 9}."""
+    found: dict[str, object] = {}
+    for key, value in settings.items():
+        found |= _flat(value, f"{group}{key}.") if isinstance(value, Mapping) else {f"{group}{key}": value}
+    return found
 
 
 def trained(twin: Twin, work: Path, device: torch.device, report: Report) -> Path:

@@ -154,6 +154,9 @@ class Coder(Painter):
         place = covered.float().argmax(1, keepdim=True).float()
         return colour, place if self.blind else colour
 
+    def predict(self, frames: Tensor) -> Tensor:
+        return torch.full((len(frames), 17, 3), 10.0)
+
 
 def test_codes_that_tell_the_person_and_codes_that_do_not(
     people: PackedStore, monkeypatch: pytest.MonkeyPatch
@@ -166,14 +169,25 @@ def test_codes_that_tell_the_person_and_codes_that_do_not(
     assert blind.person is not None and blind.person < 0.7
 
 
+def test_the_error_of_the_regressor_is_that_of_known_poses(
+    people: PackedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def error() -> float | None:
+        return measure_codes(Coder(True), people, 0, CPU).mpjpe_mm  # type: ignore[arg-type]
+
+    assert error() == pytest.approx(10 * 3**0.5), "all joints at (10, 10, 10), truly at 0"
+    monkeypatch.setattr(people, "poses", np.full((12, 17, 3), np.nan, np.float32))
+    assert error() is None
+
+
 def test_one_clip_of_everybody_tells_nothing_of_the_person(people: PackedStore) -> None:
     assert measure_codes(Coder(True), people, 0, CPU).person is None  # type: ignore[arg-type]
 
 
 def test_lines_of_the_table_of_codes() -> None:
-    known, unknown = CodeMeasures(0.75, 0.5, 0.4, 0.625), CodeMeasures(0.75, None, None, None)
+    known, unknown = CodeMeasures(0.75, 0.5, 0.4, 0.625, 61.25), CodeMeasures(0.75, None, None, None)
     rows = codes_table([("a", known), ("b", unknown)]).rows
-    assert list(rows) == [("a", "0.750", "50.0 (40.0 to 62.5)"), ("b", "0.750", "–")]
+    assert list(rows) == [("a", "0.750", "50.0 (40.0 to 62.5)", "61.2"), ("b", "0.750", "–", "–")]
 
 
 def test_overlap_of_known_masks() -> None:
@@ -230,10 +244,19 @@ def test_twins_share_all_settings_but_the_ablated_one() -> None:
     assert fewer[0].folder != twins[0].folder  # what was made of other data is not taken for it
 
 
+def test_a_setting_that_is_ablated_leaves_the_twin_as_it_is() -> None:
+    asked = ["train.drnet.adversarial=0.25", "train.drnet.similarity=0.5"]
+    weights = [one.recipe.train.drnet for one in twins_of(["drnet"], asked)]
+    assert [(one.adversarial, one.similarity) for one in weights] == [(0.25, 0.5), (0, 0.5)]
+
+
 def test_another_budget_is_no_twin() -> None:
     recipe = read_recipe("nsd")
     shorter = recipe.model_copy(update={"train": recipe.train.model_copy(update={"steps": 9, "batch": 8})})
-    assert differences(recipe, shorter) == ["steps", "batch"]
+    assert differences(recipe, shorter) == ["train.steps", "train.batch"]
+    milder = recipe.train.drnet.model_copy(update={"similarity": 0.5, "adversarial": 0.5})
+    other = recipe.model_copy(update={"train": recipe.train.model_copy(update={"drnet": milder})})
+    assert differences(recipe, other) == ["train.drnet.similarity"]
     assert differences(recipe, read_recipe("nsd-no-swap")) == []
     with pytest.raises(NoTwin, match=r"(?s)'silhouette'.*cssl, drnet, nsd"):
         twins_of(["silhouette"], [])
@@ -244,7 +267,7 @@ def test_recipes_of_unequal_budget_are_refused(monkeypatch: pytest.MonkeyPatch) 
     longer = found.model_copy(update={"train": found.train.model_copy(update={"steps": 9})})
     given = iter([found, longer])
     monkeypatch.setattr("dpa.engine.zoo.twins.load_config", lambda *_: next(given))
-    with pytest.raises(UnequalBudget, match="nsd and nsd-no-swap differ in steps"):
+    with pytest.raises(UnequalBudget, match=r"nsd and nsd-no-swap differ in train\.steps"):
         twins_of(["nsd"], [])
 
 
