@@ -13,7 +13,7 @@ from PIL import Image
 from dpa.engine.attack.config import AttackConfig, AttackRunConfig
 from dpa.engine.attack.run import Networks, run_attack
 from dpa.engine.console import fit_progress, training_progress
-from dpa.engine.evaluation_set import choose_samples, default_evaluation_set, recipe_key
+from dpa.engine.evaluation_set import default_evaluation_set, recipe_key
 from dpa.engine.report.attack_report import write_attack_report
 from dpa.engine.runs.directory import RunDirectory
 from dpa.engine.zoo.card import model_card
@@ -84,12 +84,14 @@ def build(workshop: Workshop, out: Path, report: Report) -> Path:
 
 
 def describe(name: str, folder: Path, scratch: Path, device: torch.device) -> None:
-    """Measures the network of a folder on the default evaluation set and writes its card: README.md."""
+    """Measures and attacks the network of a folder on the whole default evaluation set and writes its card:
+    README.md."""
     network = load_network(str(folder)).to(device)
     evaluation = default_evaluation_set()
-    measured = validate(network, evaluation, np.arange(len(evaluation)))
-    settings = AttackRunConfig(target=f"zoo:{name}", generator=f"zoo:{name}", **AttackConfig().model_dump())
-    rows = choose_samples(evaluation, settings.samples, settings.seed)
+    rows = np.arange(len(evaluation))
+    measured = validate(network, evaluation, rows)
+    usual = AttackConfig().model_dump()
+    settings = AttackRunConfig(target=f"zoo:{name}", generator=f"zoo:{name}", samples=len(rows), **usual)
     shutil.rmtree(scratch, ignore_errors=True)
     with RunDirectory.create(scratch, "attack", settings.model_dump(mode="json")) as run:
         attacked: dict[str, Any] = run_attack(run, Networks(network, network), evaluation, rows, settings)

@@ -22,7 +22,7 @@ UNCHANGED = "infinite (no picture changed)"
 
 
 def model_card(name: str, folder: Path, measured: Validation, attacked: dict[str, Any]) -> str:
-    """The card's Markdown. measured: on the whole evaluation set; attacked: results of an attack run."""
+    """The card's Markdown. measured, attacked: on the whole evaluation set."""
     config, recipe = read_config(folder), read_recipe(name)
     training: dict[str, Any] = config.training
     refinement = TrainConfig.of(training).refinement
@@ -50,7 +50,6 @@ def model_card(name: str, folder: Path, measured: Validation, attacked: dict[str
         subject_count=len(data["subjects"]),
         n=len(measured.psnr_db),
         **measured.summary(),
-        attack_n=attacked["n"],
         optimiser=attacked["method"]["optimiser"],
         step_size=attacked["method"]["step_size"],
         initial=attacked["mpjpe_initial_mm"],

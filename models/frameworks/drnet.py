@@ -19,11 +19,13 @@ from dpa.models.networks.discriminator import PairDiscriminator
 
 
 class DRNetWeights(Config):
-    """Published weights presume normalised codes and a pixel loss near 1; these are scaled to a pixel loss
-    near 0.005, under which the published ones drown it (FACTS, trials)."""
+    """similarity: the published weight of 1 presumes normalised codes and a pixel loss near 1; this one is
+    scaled to a pixel loss near 0.005, which 1 drowns (FACTS, trials). adversarial: the one that the authors'
+    own code takes. A larger one takes more of the person out of the pose code, and more of the pose with it
+    (README)."""
 
     similarity: float = 0.01
-    adversarial: float = 0.002
+    adversarial: float = 0.0001
 
 
 class DRNet:
