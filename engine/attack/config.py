@@ -30,8 +30,8 @@ class AttackConfig(Config):
 
     The defaults are those of the tables (`zoo card`, `reproduce`): Adam, as anyone would take, and `eager`,
     whose results repeat to the last bit on one machine, whatever a warm-up would have measured there. `fused`
-    sends some samples elsewhere: of 256, mean final errors are 0.6 to 1.6 mm from eager's with polyak, up to
-    3.8 mm with Adam, success rates within 0.4 points (README).
+    sends some samples elsewhere: of 256, mean final errors are 0.6 to 5.7 mm from eager's with polyak,
+    success rates within 0.8 points (README).
     """
 
     min_error_mm: float = Field(default=175.0, gt=0)
