@@ -12,7 +12,7 @@ from PIL import Image
 
 from dpa.engine.attack.config import AttackConfig, AttackRunConfig
 from dpa.engine.attack.run import Networks, run_attack
-from dpa.engine.console import fit_progress, training_progress
+from dpa.engine.cli.console import fit_progress, training_progress
 from dpa.engine.evaluation_set import default_evaluation_set, recipe_key
 from dpa.engine.report.attack_report import write_attack_report
 from dpa.engine.runs.directory import RunDirectory

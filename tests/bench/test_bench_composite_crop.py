@@ -6,7 +6,7 @@ import typer
 from typer.testing import CliRunner
 
 from dpa.bench.composite_crop import ratios
-from dpa.bench.kernels import kernels
+from dpa.engine.cli.bench import kernels
 
 
 def test_json_has_every_contender_view_and_batch():

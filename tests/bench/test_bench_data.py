@@ -9,7 +9,7 @@ import torch
 from typer.testing import CliRunner
 
 from dpa.bench.timing import measure
-from dpa.engine.cli import app
+from dpa.engine.cli.app import app
 
 
 def test_only_calls_after_the_warm_up_count(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from dpa.bench.import_pictures import CAMERAS, DISTINCT, write_pictures
-from dpa.engine.cli import app
+from dpa.engine.cli.app import app
 from dpa.models.data.importers.run import import_catalogue
 from dpa.models.data.store import PackedStore
 

@@ -9,13 +9,13 @@ import torch
 import typer
 from typer.testing import CliRunner
 
-from dpa.bench import sessions
 from dpa.bench.session_bar import missed, reasons
 from dpa.bench.session_networks import untrained
 from dpa.bench.session_plot import plot_sessions
 from dpa.bench.session_process import Apart, Opening
 from dpa.bench.session_timing import BURST, MIN_ROUNDS, TimedSession, time_together
-from dpa.engine.readable_errors import ReadableErrors
+from dpa.engine.cli import bench_sessions as sessions
+from dpa.engine.cli.readable_errors import ReadableErrors
 from dpa.engine.sessions.protocol import TensorSpec
 from dpa.engine.sessions.torch_session import TorchSession
 from dpa.models.errors import DpaError, InputError

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
-from dpa.engine.cli import app
+from dpa.engine.cli.app import app
 from dpa.engine.framework_check.contract import check_network
 from dpa.models.frameworks.foreign import ForeignNetwork
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from dpa.bench.noise_store import write_noise_store
-from dpa.engine.cli import app
+from dpa.engine.cli.app import app
 
 
 def test_info_as_json_and_as_a_table(tmp_path: Path) -> None:

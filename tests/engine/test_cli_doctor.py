@@ -12,7 +12,7 @@ from onnx.reference import ReferenceEvaluator
 from typer.testing import CliRunner
 
 from dpa.engine import doctor
-from dpa.engine.cli import app
+from dpa.engine.cli.app import app
 
 
 class FakeRuntime(types.ModuleType):

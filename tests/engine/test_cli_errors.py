@@ -12,8 +12,8 @@ import typer
 from typer.testing import CliRunner, Result
 
 import dpa
-from dpa.engine.cli import app
-from dpa.engine.readable_errors import ReadableErrors
+from dpa.engine.cli.app import app
+from dpa.engine.cli.readable_errors import ReadableErrors
 from dpa.models.errors import DpaError, InputError
 
 

@@ -29,7 +29,7 @@ import contextlib, importlib, io, json, sys, typer
 
 module, name = sys.argv[1].split(":")
 function = getattr(importlib.import_module(module), name)
-app = getattr(sys.modules[module], "app")
+app = importlib.import_module(module if "." in module.removeprefix("dpa.engine.cli") else f"{module}.app").app
 answers = {}
 
 def explain(path, command):

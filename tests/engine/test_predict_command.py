@@ -10,8 +10,8 @@ from PIL import Image
 from torch import nn
 from typer.testing import CliRunner
 
-from dpa.engine.commands import predict as command
-from dpa.engine.readable_errors import ReadableErrors
+from dpa.engine.cli import predict as command
+from dpa.engine.cli.readable_errors import ReadableErrors
 from dpa.engine.sessions.protocol import TensorSpec
 from dpa.engine.sessions.torch_session import TorchSession
 

@@ -13,7 +13,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from dpa.engine.commands.report import report
+from dpa.engine.cli.reproduce import report
 from dpa.engine.report.attack_runs import read_run, role
 from dpa.engine.report.paper import TABLE_1
 from dpa.engine.report.paper_tables import TABLE_1_SUBJECTS, TABLE_4, recomputed_subject

@@ -13,7 +13,7 @@ from scipy import stats
 from torch import Tensor
 from typer.testing import CliRunner
 
-from dpa.engine.commands.zoo_ablate import ablate
+from dpa.engine.cli.zoo import ablate
 from dpa.engine.zoo.ablation import (
     SwapMeasures,
     ablation_table,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from dpa.engine.cli import app
+from dpa.engine.cli.app import app
 from dpa.models.data.store import PackedStore
 from dpa.models.data.synthetic.generate import SynthConfig, generate
 

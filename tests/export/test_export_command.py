@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from dpa.engine.cli import export as cli
 from dpa.engine.sessions.engine_folder import EngineFolder
 from dpa.engine.sessions.errors import RefusedModel
 from dpa.engine.sessions.manifest import EngineEntry, Parity, Verdicts
-from dpa.export import build, cli
+from dpa.export import build
 from dpa.export.held_out import held_out_frames
 from dpa.models.data.contract import Camera
 from dpa.models.data.store import PackedStore, PackedStoreWriter

@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from dpa.engine.commands.data_synth import synth
+from dpa.engine.cli.data import synth
 from dpa.models.data.store import PackedStore
 from dpa.models.errors import InputError
 
@@ -68,7 +68,7 @@ def test_bad_values_are_named(tmp_path: Path, arguments: list[str], message: str
 
 def test_help_needs_nothing_heavy() -> None:
     code = (
-        "import sys, dpa.engine.commands.data_synth;"
+        "import sys, dpa.engine.cli.data;"
         "print([m for m in ('torch', 'numpy', 'scipy', 'pyarrow', 'pydantic') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from dpa.engine.cli import app
+from dpa.engine.cli.app import app
 from dpa.models.data.store import PackedStore
 from dpa.models.networks import config as network_config
 from dpa.models.networks.config import NetworkConfig

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from dpa.engine.analysis.config import UnknownAnalysis, chosen_analyses
 from dpa.engine.analysis.run import label_of
 from dpa.engine.analysis.suite import SUITE, OneSubject, one_of_each
-from dpa.engine.commands.analyze import analyze
+from dpa.engine.cli.analyze import analyze
 from dpa.engine.runs.directory import RunDirectory
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.networks.config import small_preset

@@ -8,8 +8,7 @@ import torch
 import typer
 from typer.testing import CliRunner
 
-from dpa.engine.commands.report import report
-from dpa.engine.commands.reproduce import reproduce
+from dpa.engine.cli.reproduce import report, reproduce
 from dpa.engine.report.page_figures import FIGURES
 from dpa.engine.reproduce.config import ReproduceConfig
 from dpa.engine.reproduce.plan import plan

@@ -10,7 +10,7 @@ import yaml
 from typer.testing import CliRunner
 
 from dpa.engine.attack.config import AttackConfig, AttackRunConfig
-from dpa.engine.commands.attack import attack
+from dpa.engine.cli.attack import attack
 from dpa.engine.report.attack_runs import read_run
 from dpa.engine.report.tables import all_tables
 from dpa.engine.reproduce.config import ReproduceConfig

@@ -16,7 +16,7 @@ from dpa.engine.attack import inputs
 from dpa.engine.attack import run as attack_run
 from dpa.engine.attack import writer as writing
 from dpa.engine.attack.resuming import OptionWithResume, OtherSetting
-from dpa.engine.commands.attack import attack
+from dpa.engine.cli.attack import attack
 from dpa.engine.report import attack_report
 from dpa.engine.runs import directory
 from dpa.engine.runs.directory import RunDirectory

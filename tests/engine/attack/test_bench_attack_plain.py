@@ -14,7 +14,7 @@ from dpa.bench.attack_report import measure_attack
 from dpa.bench.attack_rows import Contender, Pictures, Task, ratios, row, run_in_turns
 from dpa.engine.attack.algorithm import appearance_attack
 from dpa.engine.attack.config import AttackConfig
-from dpa.engine.cli import app
+from dpa.engine.cli.app import app
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from dpa.bench.attack_contenders import NotTheirOptimiser, UnknownContender, as_
 from dpa.bench.attack_rows import Task
 from dpa.bench.attack_sweep import sweep_attack
 from dpa.engine.attack.config import STEP_SIZES, AttackConfig
-from dpa.engine.cli import app
+from dpa.engine.cli.app import app
 
 
 @pytest.fixture

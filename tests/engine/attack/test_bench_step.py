@@ -15,7 +15,7 @@ from dpa.bench.step_rows import PlainStep, measure_steps
 from dpa.engine.attack.backends.eager import EagerStep
 from dpa.engine.attack.backends.probes import probe
 from dpa.engine.attack.objective import Objective
-from dpa.engine.cli import app
+from dpa.engine.cli.app import app
 
 
 @pytest.fixture

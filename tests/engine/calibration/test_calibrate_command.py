@@ -10,7 +10,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from dpa.engine.cli import app
+from dpa.engine.cli.app import app
 from dpa.engine.reproduce.members import find_members
 from dpa.engine.zoo.build import Workshop
 from dpa.models.data.store import PackedStore

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from dpa.engine.cli import app
+from dpa.engine.cli.app import app
 from dpa.models.data.importers import shard
 from dpa.models.data.importers.errors import ImportRunning, OtherImport
 from dpa.models.data.importers.h36m_fetch import read_h36m_fetch

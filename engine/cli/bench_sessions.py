@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dpa.engine.commands.specs import NETWORK
+from dpa.engine.cli.specs import NETWORK
 
 EXPORTED_AS = {"onnxruntime": "onnx", "openvino": "openvino", "tensorrt": "tensorrt", "torch": "onnx"}
 """A row's back-end → what `--backend` calls it; torch takes part in every run."""
@@ -146,7 +146,7 @@ def _measure(
 
 
 def _print(rows: list[dict[str, Any]], rejected: list[Any], graph: str, threads: int) -> None:
-    from dpa.engine.console import print_table
+    from dpa.engine.cli.console import print_table
 
     torch_rates = {
         (row["network"], row["batch"]): row["images_per_s"] for row in rows if row["backend"] == "torch"

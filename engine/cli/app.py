@@ -6,31 +6,23 @@ from typing import Annotated
 import typer
 
 import dpa
-from dpa.bench.attack import bench_attack
-from dpa.bench.kernels import kernels
-from dpa.bench.long_run import long_run
-from dpa.bench.sessions import bench_sessions
-from dpa.bench.step import bench_step
-from dpa.engine.commands import bench as bench_commands
-from dpa.engine.commands.analyze import analyze
-from dpa.engine.commands.attack import attack
-from dpa.engine.commands.check_framework import check_framework
-from dpa.engine.commands.data import info
-from dpa.engine.commands.data_import import import_data
-from dpa.engine.commands.data_redress import redress
-from dpa.engine.commands.data_synth import synth
-from dpa.engine.commands.doctor import doctor
-from dpa.engine.commands.evaluate import evaluate
-from dpa.engine.commands.fit_regressor import fit_regressor
-from dpa.engine.commands.predict import predict
-from dpa.engine.commands.report import report
-from dpa.engine.commands.reproduce import reproduce
-from dpa.engine.commands.train import train
-from dpa.engine.commands.zoo import build, card
-from dpa.engine.commands.zoo_ablate import ablate
-from dpa.engine.commands.zoo_calibrate import calibrate
-from dpa.engine.readable_errors import ReadableErrors
-from dpa.export.cli import export_engines
+from dpa.engine.cli import bench as bench_commands
+from dpa.engine.cli.analyze import analyze
+from dpa.engine.cli.attack import attack
+from dpa.engine.cli.bench_attack import bench_attack
+from dpa.engine.cli.bench_long_run import long_run
+from dpa.engine.cli.bench_sessions import bench_sessions
+from dpa.engine.cli.bench_step import bench_step
+from dpa.engine.cli.check_framework import check_framework
+from dpa.engine.cli.data import info, redress, synth
+from dpa.engine.cli.data_import import import_data
+from dpa.engine.cli.doctor import doctor
+from dpa.engine.cli.export import export_engines
+from dpa.engine.cli.predict import predict
+from dpa.engine.cli.readable_errors import ReadableErrors
+from dpa.engine.cli.reproduce import report, reproduce
+from dpa.engine.cli.train import evaluate, fit_regressor, train
+from dpa.engine.cli.zoo import ablate, build, calibrate, card
 
 app = typer.Typer(
     name="dpa-engine",
@@ -67,7 +59,7 @@ zoo.command("calibrate")(calibrate)
 app.add_typer(bench, name="bench")
 bench.command("data")(bench_commands.data)
 bench.command("import")(bench_commands.import_)
-bench.command("kernels")(kernels)
+bench.command("kernels")(bench_commands.kernels)
 bench.command("sessions")(bench_sessions)
 bench.command("attack")(bench_attack)
 bench.command("step")(bench_step)
@@ -90,8 +82,3 @@ def root(
     """How far are pose and appearance disentangled in self-supervised 3D human pose networks?"""
     if debug:
         os.environ["DPA_DEBUG"] = "1"
-
-
-def main() -> None:
-    """The console script."""
-    app()

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dpa.engine.commands.specs import NETWORK
-from dpa.engine.readable_errors import ReadableErrors
+from dpa.engine.cli.readable_errors import ReadableErrors
+from dpa.engine.cli.specs import NETWORK
 
 if TYPE_CHECKING:
     from dpa.export.build import BuildReport
@@ -91,7 +91,7 @@ def _buckets(text: str) -> tuple[int, ...]:
 
 
 def _print(report: "BuildReport", out: Path) -> None:
-    from dpa.engine.console import print_table
+    from dpa.engine.cli.console import print_table
 
     columns = ["engine", "mean mm", "p99 mm", "max mm", "flips", ""]
     rows = []

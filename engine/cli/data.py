@@ -1,4 +1,4 @@
-"""`dpa-engine data synth`: generates a set of synthetic people."""
+"""`dpa-engine data`: data sets that are made, dressed anew, and looked into. Imports: `data_import`."""
 
 import json
 from pathlib import Path
@@ -99,3 +99,56 @@ def _generated(config: "SynthConfig", out: Path) -> "PackedStore":
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("images", total=None)
         return generate(config, out, lambda done, total: bar.update(task, completed=done, total=total))
+
+
+def info(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a packed store.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+) -> None:
+    """Print what a data set holds: frames, subjects, actions, cameras, size, fps, seed, bytes."""
+    from dpa.models.data.store import PackedStore
+
+    facts = PackedStore.open(folder).info()
+    if as_json:
+        typer.echo(json.dumps(facts))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=str(folder), title_justify="left", show_header=False)
+    for name, value in facts.items():
+        table.add_row(name, _readable(name, value))
+    Console().print(table)
+
+
+def _readable(name: str, value: object) -> str:
+    if name == "size" and isinstance(value, list):
+        height, width = value
+        return f"{width} × {height} pixels"
+    if name == "bytes" and isinstance(value, int):
+        return f"{value:,} ({value / 1e6:,.1f} MB)"
+    if isinstance(value, list):
+        return f"{len(value)}: {', '.join(str(one) for one in value)}"
+    return f"{value:,}" if isinstance(value, int) and name == "frames" else str(value)
+
+
+def redress(
+    out: Annotated[Path, typer.Option(help="New folder for the data set.")],
+    outfits: Annotated[str, typer.Option(metavar="S1,S5", help="Whose clothes everybody wears in turn.")] = (
+        "S1,S5,S6,S7,S8"
+    ),
+    config: Annotated[Path | None, typer.Option(help="YAML file of `data synth`'s settings.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="A=B", help="One of them, e.g. clips=2.")
+    ] = None,
+) -> None:
+    """Render synthetic people, every moment in each outfit: what `train --framework oracle-swap` needs."""
+    from dpa.engine.attack.progress import generation_progress
+    from dpa.models.config import load_config
+    from dpa.models.data.synthetic.config import SynthConfig
+    from dpa.models.data.synthetic.redressed import generate_redressed
+
+    settings = load_config(SynthConfig, config, set_ or (), {})
+    with generation_progress("rendering every outfit") as report:
+        store = generate_redressed(settings, outfits.split(","), out, report)
+    typer.echo(f"{len(store):,} frames in {store.path}")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dpa.engine.commands.specs import NETWORK
+from dpa.engine.cli.specs import NETWORK
 
 if TYPE_CHECKING:
     from dpa.engine.analysis.config import AnalyzeConfig
@@ -70,7 +70,7 @@ def _analyze(settings: "AnalyzeConfig", out: Path | None, as_json: bool) -> None
     from dpa.engine.analysis.progress import analysis_progress
     from dpa.engine.analysis.run import run_analyses, study_of
     from dpa.engine.attack.summary import SYNTHETIC
-    from dpa.engine.console import print_table
+    from dpa.engine.cli.console import print_table
     from dpa.engine.runs.directory import RunDirectory
     from dpa.models.training.checkpoint import load_network
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dpa.engine.commands.specs import NETWORK
+from dpa.engine.cli.specs import NETWORK
 
 Flag = typer.Option
 
@@ -76,7 +76,7 @@ def bench_step(
 
 
 def _print(document: dict[str, Any]) -> None:
-    from dpa.engine.console import print_table
+    from dpa.engine.cli.console import print_table
 
     rates = {(row["name"], row["batch"]): row["samples_per_s"] for row in document["rows"]}
     first = document["rows"][0]["name"]

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from dpa.engine.commands.specs import NETWORK
+from dpa.engine.cli.specs import NETWORK
 
 
 def check_framework(
@@ -21,7 +21,7 @@ def check_framework(
     import json
     from dataclasses import asdict
 
-    from dpa.engine.console import print_table
+    from dpa.engine.cli.console import print_table
     from dpa.engine.devices import pick_device
     from dpa.engine.framework_check.contract import check_network
     from dpa.models.frameworks.program import require_generator

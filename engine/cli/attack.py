@@ -161,7 +161,7 @@ def _attack(
 
 def _print_results(results: dict[str, Any], source: str) -> None:
     from dpa.engine.attack.summary import PROTOCOL, data_note, method_in_words
-    from dpa.engine.console import print_table
+    from dpa.engine.cli.console import print_table
     from dpa.engine.report.markdown import figure_text
 
     rows = [
@@ -201,7 +201,7 @@ def _sweep(settings: "AttackRunConfig", networks: "Networks", store: "PackedStor
 
     from dpa.engine.attack.summary import data_note
     from dpa.engine.attack.sweep import STEP_SIZES, sweep_step_sizes
-    from dpa.engine.console import print_table
+    from dpa.engine.cli.console import print_table
     from dpa.engine.evaluation_set import choose_samples
 
     chosen = choose_samples(store, settings.samples, settings.seed, settings.subjects)

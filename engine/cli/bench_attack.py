@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dpa.engine.commands.specs import NETWORK
+from dpa.engine.cli.specs import NETWORK
 
 Flag = typer.Option
 
@@ -113,7 +113,7 @@ def _say(words: str) -> None:
 
 
 def _print(document: dict[str, Any]) -> None:
-    from dpa.engine.console import print_table
+    from dpa.engine.cli.console import print_table
     from dpa.engine.report.markdown import figure_text
 
     compared = document["ratios"]

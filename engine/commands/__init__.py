@@ -1,1 +1,0 @@
-"""dpa.engine.commands: the command line, one light module a command; heavy imports stay inside."""
