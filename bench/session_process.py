@@ -16,8 +16,7 @@ from torch import Tensor
 
 from dpa.bench.session_timing import TimedSession
 from dpa.engine.sessions.engine_folder import EngineFolder
-from dpa.engine.sessions.protocol import Session
-from dpa.engine.sessions.torch_session import TorchSession
+from dpa.engine.sessions.protocol import Session, TorchSession
 from dpa.export.graphs import build_graph
 from dpa.models.errors import DpaError, InputError
 from dpa.models.frameworks.base import DisentangledNetwork

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from dpa.engine.sessions.errors import RefusedModel
 from dpa.engine.sessions.manifest import EngineEntry
-from dpa.engine.sessions.tensorrt_api import this_place
+from dpa.engine.sessions.tensorrt_plans import this_place
 from dpa.export.engine_writer import replacing_folder, write_manifest
 from dpa.export.one_engine import ALL_GRAPHS, Job, check_graphs, make_engine
 from dpa.export.parity import LIMITS_MM, ParityError

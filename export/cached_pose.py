@@ -15,12 +15,10 @@ from torch import Tensor
 
 from dpa.engine.cache import cache_folder
 from dpa.engine.sessions.engine_folder import EngineFolder
-from dpa.engine.sessions.errors import MissingPackage
+from dpa.engine.sessions.errors import EngineFolderError, MissingPackage
 from dpa.engine.sessions.manifest import EngineEntry
-from dpa.engine.sessions.manifest_errors import EngineFolderError
 from dpa.engine.sessions.onnxruntime_session import OnnxRuntimeSession
-from dpa.engine.sessions.protocol import A, Session, TensorSpec, bind
-from dpa.engine.sessions.torch_session import TorchSession
+from dpa.engine.sessions.protocol import A, Session, TensorSpec, TorchSession, bind
 from dpa.export.engine_writer import replacing_folder, write_manifest
 from dpa.export.fingerprint import package_versions, weights_fingerprint
 from dpa.export.graphs import Graph, build_graph

@@ -8,15 +8,12 @@ from pathlib import Path
 
 import onnx
 
+from dpa.engine.sessions.engine_folder import open_engine
 from dpa.engine.sessions.errors import ProviderUnavailable
-from dpa.engine.sessions.manifest import PlanEntry
+from dpa.engine.sessions.manifest import PlanEntry, PlanIdentity
 from dpa.engine.sessions.onnxruntime_session import OnnxRuntimeSession
-from dpa.engine.sessions.open_engine import open_engine
-from dpa.engine.sessions.plan_cache import PlanCache
-from dpa.engine.sessions.plan_identity import PlanIdentity
 from dpa.engine.sessions.protocol import Session
-from dpa.engine.sessions.tensorrt_api import this_place
-from dpa.engine.sessions.tensorrt_build import FLAGS
+from dpa.engine.sessions.tensorrt_plans import FLAGS, PlanCache, this_place
 from dpa.engine.sessions.tensorrt_session import TensorRtSession
 from dpa.export.variants import Variant
 from dpa.models.atomic import write_bytes

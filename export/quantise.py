@@ -20,7 +20,7 @@ import onnx
 from torch import Tensor
 
 from dpa.engine.sessions.errors import MissingPackage
-from dpa.engine.sessions.openvino_segments import SAMPLERS
+from dpa.engine.sessions.openvino_session import SAMPLERS
 from dpa.export.graphs import Graph
 from dpa.export.probes import probes
 from dpa.models.atomic import write_bytes

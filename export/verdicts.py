@@ -10,8 +10,7 @@ from dpa.engine.attack.algorithm import appearance_attack
 from dpa.engine.attack.config import AttackConfig
 from dpa.engine.attack.objective import mpjpe
 from dpa.engine.sessions.manifest import Verdicts
-from dpa.engine.sessions.protocol import Session
-from dpa.engine.sessions.torch_session import TorchSession
+from dpa.engine.sessions.protocol import Session, TorchSession
 from dpa.export.graphs import Graph, build_graph
 from dpa.export.probes import as_poses, probes
 from dpa.models.frameworks.base import DisentangledNetwork

@@ -1,5 +1,6 @@
-"""manifest.json of an engine folder: what it holds, where it came from, and how far each engine is
-from fp32 torch. It is read, and every file checked against it, before native code sees a byte."""
+"""manifest.json of an engine folder: what it holds, where it came from, what a TensorRT plan is valid for,
+and how far each engine is from fp32 torch. It is read, and every file checked against it, before native code
+sees a byte."""
 
 import hashlib
 import json
@@ -10,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from dpa.engine.sessions.manifest_errors import (
+from dpa.engine.sessions.errors import (
     ChangedFile,
     MalformedManifest,
     MissingFile,
@@ -19,7 +20,53 @@ from dpa.engine.sessions.manifest_errors import (
     UnsafeFile,
     WrongManifestVersion,
 )
-from dpa.engine.sessions.plan_identity import PlanIdentity
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Positive = Annotated[int, Field(ge=1, le=1 << 20)]
+
+
+class PlanPlace(BaseModel):
+    """Where a plan may run. builder: the package that made it; version: its version; gpu: model and
+    compute capability, 'any' for tensorrt_rtx; platform: system and processor."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    builder: Literal["tensorrt", "tensorrt_rtx"]
+    version: str
+    gpu: str
+    platform: str
+
+
+class PlanIdentity(BaseModel):
+    """All that a plan depends on.
+
+    onnx: SHA-256 of the network; inputs: name → dimensions after the batch; buckets: batch sizes, one
+    optimisation profile each, in this order; flags: builder flags that are not as by default.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    onnx: Sha256
+    place: PlanPlace
+    inputs: dict[str, tuple[Positive, ...]]
+    buckets: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=16)]
+    flags: tuple[str, ...] = ()
+
+    def key(self) -> str:
+        """64 hexadecimal digits that stand for the whole."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+    def reasons_stale(self, onnx: str, here: PlanPlace) -> list[str]:
+        """In words, why this plan is of no use for that network in that place; none when it is."""
+        reasons = []
+        if self.onnx != onnx:
+            reasons.append("its ONNX file is another")
+        for name in PlanPlace.model_fields:
+            was, now = getattr(self.place, name), getattr(here, name)
+            if was != now:
+                reasons.append(f"{name} was {was}, here it is {now}")
+        return reasons
+
 
 MANIFEST = "manifest.json"
 FORMAT: Literal[1] = 1
@@ -28,7 +75,6 @@ FILE_LIMIT = (1 << 31) - 1
 """An ONNX file is one protobuf message, which cannot be larger than 2 GiB."""
 
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.\-]{0,127}$")]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Backend = Literal["onnxruntime", "openvino", "tensorrt"]
 Precision = Literal["fp32", "fp16", "bf16", "int8"]
 

@@ -1,5 +1,6 @@
 """What every back-end offers: named, shaped, typed inputs and outputs, and `run` on torch tensors or
-NumPy arrays. Whoever runs a network needs to know no more than this file."""
+NumPy arrays; and the session that is always there, a torch module run eagerly. Whoever runs a network needs
+to know no more than this file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from dpa.engine.sessions.errors import SessionInput
 
@@ -109,3 +110,38 @@ def dtype_name(value: Tensor | NDArray[Any]) -> str:
     if isinstance(value, Tensor):
         return str(value.dtype).removeprefix("torch.")
     return str(np.asarray(value).dtype)
+
+
+class TorchSession:
+    """A module under the Session protocol.
+
+    module: forward takes the inputs in order and returns one tensor, or a tuple in the order of
+    `outputs`. It is put into eval mode and runs without gradients on the device of its parameters.
+    """
+
+    backend = "torch"
+
+    def __init__(
+        self, module: nn.Module, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]
+    ) -> None:
+        self._module = module.eval()
+        self._device = next((p.device for p in module.parameters()), torch.device("cpu"))
+        self.inputs, self.outputs = inputs, outputs
+
+    @property
+    def device(self) -> str:
+        return str(self._device)
+
+    def run(self, feeds: Mapping[str, A] | A, *more: A) -> dict[str, A]:
+        """See Session.run. NumPy inputs are shared with torch, not copied, on the CPU."""
+        named: Mapping[str, Any] = bind(self.inputs, feeds, more)
+        given_torch = all(isinstance(value, Tensor) for value in named.values())
+        tensors = [torch.as_tensor(value).to(self._device) for value in named.values()]
+        with torch.inference_mode():
+            made = self._module(*tensors)
+        values = made if isinstance(made, tuple) else (made,)
+        results: dict[str, Any] = {
+            spec.name: value if given_torch else value.cpu().numpy()
+            for spec, value in zip(self.outputs, values, strict=True)
+        }
+        return results

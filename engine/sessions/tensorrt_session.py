@@ -1,21 +1,44 @@
 """TensorRT plans under the Session protocol: one execution context, one set of buffers and one CUDA
-graph for each bucket.
+graph for each bucket. A batch of any size is cut into pieces, the last one padded.
 
 Never executed: it was written on machines without a GPU. What the tests reach is building plans,
 choosing buckets and every refusal before the driver is needed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from dpa.engine.sessions.buckets import run_in_buckets
 from dpa.engine.sessions.errors import RefusedModel, failures_named
 from dpa.engine.sessions.protocol import TORCH_DTYPES, A, TensorSpec, bind
-from dpa.engine.sessions.tensorrt_api import import_tensorrt, new_logger, require_gpu
+from dpa.engine.sessions.tensorrt_plans import import_tensorrt, new_logger, require_gpu
+
+Padded = Callable[[int, dict[str, Tensor]], dict[str, Tensor]]
+"""(bucket, inputs [n, …] with n ≤ bucket) → outputs [n, …]."""
+
+
+def pieces(count: int, buckets: Sequence[int]) -> list[tuple[int, int, int]]:
+    """(start, stop, bucket) of each piece of a batch: pieces of the largest bucket, then the smallest one
+    that takes the rest."""
+    largest = max(buckets)
+    made = []
+    for start in range(0, count, largest):
+        stop = min(start + largest, count)
+        made.append((start, stop, min(size for size in buckets if size >= stop - start)))
+    return made
+
+
+def run_in_buckets(feeds: Mapping[str, Tensor], buckets: Sequence[int], run: Padded) -> dict[str, Tensor]:
+    """Run a batch piece by piece. feeds: [B, …] each, the same B ≥ 1."""
+    count = next(iter(feeds.values())).shape[0]
+    made = [
+        run(bucket, {name: value[start:stop] for name, value in feeds.items()})
+        for start, stop, bucket in pieces(count, buckets)
+    ]
+    return {name: torch.cat([part[name] for part in made]) if made[1:] else made[0][name] for name in made[0]}
 
 
 class TensorRtSession:

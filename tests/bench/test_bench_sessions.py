@@ -16,8 +16,7 @@ from dpa.bench.session_process import Apart, Opening
 from dpa.bench.session_timing import BURST, MIN_ROUNDS, TimedSession, time_together
 from dpa.engine.cli import bench_sessions as sessions
 from dpa.engine.cli.readable_errors import ReadableErrors
-from dpa.engine.sessions.protocol import TensorSpec
-from dpa.engine.sessions.torch_session import TorchSession
+from dpa.engine.sessions.protocol import TensorSpec, TorchSession
 from dpa.models.errors import DpaError, InputError
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.networks.config import PRESETS

@@ -12,8 +12,7 @@ from typer.testing import CliRunner
 
 from dpa.engine.cli import predict as command
 from dpa.engine.cli.readable_errors import ReadableErrors
-from dpa.engine.sessions.protocol import TensorSpec
-from dpa.engine.sessions.torch_session import TorchSession
+from dpa.engine.sessions.protocol import TensorSpec, TorchSession
 
 
 class Brightness(nn.Module):

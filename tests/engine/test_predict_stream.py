@@ -14,8 +14,7 @@ from dpa.engine.prediction.quarantine import keep_list
 from dpa.engine.prediction.sources import Frame, Unreadable
 from dpa.engine.prediction.stream import predict_stream
 from dpa.engine.prediction.writers import UnknownFormat, open_writer
-from dpa.engine.sessions.protocol import TensorSpec
-from dpa.engine.sessions.torch_session import TorchSession
+from dpa.engine.sessions.protocol import TensorSpec, TorchSession
 
 
 class MeanColour(nn.Module):

@@ -5,10 +5,9 @@ import logging
 import pytest
 from torch import nn
 
-from dpa.engine.sessions.errors import MissingPackage, ProviderUnavailable
-from dpa.engine.sessions.fallback import ORDER, NoBackend, first_working
-from dpa.engine.sessions.manifest_errors import ChangedFile
-from dpa.engine.sessions.torch_session import TorchSession
+from dpa.engine.sessions.engine_folder import ORDER, NoBackend, first_working
+from dpa.engine.sessions.errors import ChangedFile, MissingPackage, ProviderUnavailable
+from dpa.engine.sessions.protocol import TorchSession
 
 
 def torch_session() -> TorchSession:

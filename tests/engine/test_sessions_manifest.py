@@ -10,7 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from dpa.engine.sessions import manifest_errors as errors
+from dpa.engine.sessions import errors
 from dpa.engine.sessions.engine_folder import EngineFolder
 from dpa.engine.sessions.manifest import FILE_LIMIT, MANIFEST, MANIFEST_LIMIT, checked_bytes, read_manifest
 from dpa.engine.sessions.onnx_check import check_onnx

@@ -9,8 +9,8 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
+from dpa.engine.sessions.engine_folder import open_engine
 from dpa.engine.sessions.errors import MissingPackage, ProviderUnavailable, UnknownBackend
-from dpa.engine.sessions.open_engine import open_engine
 from dpa.engine.sessions.openvino_session import OpenVinoSession
 
 needs_openvino = pytest.mark.skipif(find_spec("openvino") is None, reason="needs the extra 'openvino'")

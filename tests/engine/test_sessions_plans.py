@@ -8,15 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from dpa.engine.sessions import manifest_errors as errors
-from dpa.engine.sessions.buckets import pieces, run_in_buckets
-from dpa.engine.sessions.engine_folder import EngineFolder
+from dpa.engine.sessions import errors
+from dpa.engine.sessions.engine_folder import EngineFolder, checked_plan
 from dpa.engine.sessions.errors import MissingPackage, ProviderUnavailable
-from dpa.engine.sessions.manifest import MANIFEST
-from dpa.engine.sessions.open_plan import checked_plan
-from dpa.engine.sessions.plan_cache import PlanCache
-from dpa.engine.sessions.plan_identity import PlanIdentity, PlanPlace
-from dpa.engine.sessions.tensorrt_api import import_tensorrt, require_gpu
+from dpa.engine.sessions.manifest import MANIFEST, PlanIdentity, PlanPlace
+from dpa.engine.sessions.tensorrt_plans import PlanCache, import_tensorrt, require_gpu
+from dpa.engine.sessions.tensorrt_session import pieces, run_in_buckets
 
 HERE = PlanPlace(builder="tensorrt", version="11.0", gpu="H100, compute capability 9.0", platform="linux-x")
 ONNX, PLAN = b"\x3a\x00", b"a plan in native code"
@@ -33,7 +30,7 @@ IDENTITY = PlanIdentity(onnx=sha(ONNX), place=HERE, inputs={"frames": (3, 8, 8)}
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch) -> PlanCache:
     """A cache whose builder answers at once, with PLAN."""
-    monkeypatch.setattr("dpa.engine.sessions.plan_cache.build_plan", lambda *_: PLAN)
+    monkeypatch.setattr("dpa.engine.sessions.tensorrt_plans.build_plan", lambda *_: PLAN)
     return PlanCache(tmp_path / "plans")
 
 
@@ -163,7 +160,9 @@ def test_a_damaged_cache_is_built_again(cache: PlanCache, monkeypatch) -> None:
     assert cache.plan(IDENTITY) is None and cache.build(IDENTITY, ONNX) == PLAN
     (cache.folder / f"{IDENTITY.key()}.json").write_text("{")
     assert cache.record(IDENTITY) is None and cache.build(IDENTITY, ONNX) == PLAN
-    monkeypatch.setattr("dpa.engine.sessions.plan_cache.build_plan", lambda *_: pytest.fail("built again"))
+    monkeypatch.setattr(
+        "dpa.engine.sessions.tensorrt_plans.build_plan", lambda *_: pytest.fail("built again")
+    )
     assert cache.build(IDENTITY, b"") == PLAN
 
 
@@ -225,6 +224,6 @@ def test_devices_that_are_no_gpu(monkeypatch) -> None:
 
 
 def test_without_tensorrt_one_line_names_the_extra(monkeypatch) -> None:
-    monkeypatch.setattr("dpa.engine.sessions.tensorrt_api.find_spec", lambda _: None)
+    monkeypatch.setattr("dpa.engine.sessions.tensorrt_plans.find_spec", lambda _: None)
     with pytest.raises(MissingPackage, match=r"dpa-engine\[trt\]"):
         import_tensorrt()

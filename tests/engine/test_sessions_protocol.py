@@ -6,8 +6,7 @@ import torch
 from torch import nn
 
 from dpa.engine.sessions.errors import SessionInput
-from dpa.engine.sessions.protocol import TensorSpec, bind
-from dpa.engine.sessions.torch_session import TorchSession
+from dpa.engine.sessions.protocol import TensorSpec, TorchSession, bind
 
 SPECS = (TensorSpec("x", (None, 3)), TensorSpec("n", (None,), "int64"))
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from dpa.engine.sessions.engine_folder import open_engine
 from dpa.engine.sessions.errors import RefusedModel, RunFailed, failures_named
-from dpa.engine.sessions.open_engine import open_engine
 from dpa.models.errors import DpaError
 
 PACKAGES = {"onnxruntime": "cpu", "openvino": "openvino"}

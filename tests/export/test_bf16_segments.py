@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from dpa.engine.sessions.errors import ProviderUnavailable
-from dpa.engine.sessions.openvino_segments import Segment, split
-from dpa.engine.sessions.openvino_session import OpenVinoSession
+from dpa.engine.sessions.openvino_session import OpenVinoSession, Segment, split
 from dpa.export.graphs import build_graph
 from dpa.export.onnx_export import onnx_bytes
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from dpa.engine.sessions.errors import MissingPackage
-from dpa.engine.sessions.torch_session import TorchSession
+from dpa.engine.sessions.protocol import TorchSession
 from dpa.export import cached_pose
 from dpa.export.cached_pose import FILE, cached_pose_session
 from dpa.export.graphs import build_graph
@@ -61,7 +61,7 @@ def test_without_onnxruntime_torch_answers_with_one_line(network, frames, cache,
     def missing(*_, **__):
         raise MissingPackage("onnxruntime", "cpu")
 
-    monkeypatch.setattr("dpa.engine.sessions.open_engine.OnnxRuntimeSession", missing)
+    monkeypatch.setattr("dpa.engine.sessions.engine_folder.OnnxRuntimeSession", missing)
     made = cached_pose_session(network, cache)(frames[:3])
     assert torch.equal(made, network.predict(frames[:3]))
     (line,) = caplog.messages

@@ -135,7 +135,7 @@ def test_bad_names_are_exit_code_2(run_and_data, tmp_path: Path, options: list[s
 
 
 def test_without_tensorrt_nothing_is_begun(run_and_data, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("dpa.engine.sessions.tensorrt_api.find_spec", lambda _: None)
+    monkeypatch.setattr("dpa.engine.sessions.tensorrt_plans.find_spec", lambda _: None)
     monkeypatch.setattr("dpa.export.build.make_engine", lambda *_: pytest.fail("exported first"))
     run, data = run_and_data
     options = ["--backend", "tensorrt", "--data", str(data), "--out", str(tmp_path / "e")]

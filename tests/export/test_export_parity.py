@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from dpa.bench.session_rows import measure_sessions
 from dpa.engine.sessions.engine_folder import EngineFolder
-from dpa.engine.sessions.torch_session import TorchSession
+from dpa.engine.sessions.protocol import TorchSession
 from dpa.export.build import REPORT, build_engines
 from dpa.export.engine_writer import OutputInTheWay
 from dpa.export.graphs import GRAPHS, build_graph

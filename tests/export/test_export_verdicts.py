@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from dpa.engine.sessions.torch_session import TorchSession
+from dpa.engine.sessions.protocol import TorchSession
 from dpa.export import one_engine
 from dpa.export.graphs import build_graph
 from dpa.export.one_engine import Job, make_engine

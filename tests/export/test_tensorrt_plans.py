@@ -10,13 +10,10 @@ import onnx
 import pytest
 import torch
 
-from dpa.engine.sessions.engine_folder import EngineFolder
+from dpa.engine.sessions.engine_folder import EngineFolder, checked_plan
 from dpa.engine.sessions.errors import ProviderUnavailable, RefusedModel
 from dpa.engine.sessions.manifest import checked_bytes
-from dpa.engine.sessions.open_plan import checked_plan
-from dpa.engine.sessions.plan_cache import PlanCache
-from dpa.engine.sessions.tensorrt_api import import_tensorrt, new_logger, this_place
-from dpa.engine.sessions.tensorrt_build import build_plan
+from dpa.engine.sessions.tensorrt_plans import PlanCache, build_plan, import_tensorrt, new_logger, this_place
 from dpa.export.build import build_engines
 from dpa.export.graphs import GRAPHS, build_graph
 from dpa.export.variants import choose_variants
@@ -122,7 +119,9 @@ def test_a_session_needs_a_gpu(built) -> None:
 @without_driver
 def test_the_cache_answers_the_second_time(built, network, frames, monkeypatch) -> None:
     _, report, cache = built
-    monkeypatch.setattr("dpa.engine.sessions.plan_cache.build_plan", lambda *_: pytest.fail("built again"))
+    monkeypatch.setattr(
+        "dpa.engine.sessions.tensorrt_plans.build_plan", lambda *_: pytest.fail("built again")
+    )
     entry = next(entry for entry in report.shipped if entry.graph == "regress")
     assert PlanCache(cache).build(entry.plan.identity, b"not looked at")
 
