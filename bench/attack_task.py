@@ -6,9 +6,9 @@ import torch
 
 from dpa.bench.attack_rows import Task
 from dpa.engine.attack.progress import generation_progress
-from dpa.engine.devices import pick_device
 from dpa.engine.evaluation_set import choose_samples, default_evaluation_set
 from dpa.models.data.store import PackedStore
+from dpa.models.devices import pick_device
 from dpa.models.training.checkpoint import load_network
 
 

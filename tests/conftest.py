@@ -1,7 +1,11 @@
 """Networks small enough for any test."""
 
-import pytest
+from collections.abc import Iterator
 
+import pytest
+import torch
+
+from dpa.bench.stand_in import account, install
 from dpa.models.networks.config import DecoderConfig, HeadConv, NetworkConfig, TrunkConfig
 
 
@@ -55,3 +59,12 @@ def pooled_sizes() -> NetworkConfig:
         decoder=DecoderConfig(start=8, pose_channels=4, blocks=(8,), convolutions=1),
         regressor_hidden=16,
     )
+
+
+@pytest.fixture
+def stand_in() -> Iterator[torch.device]:
+    """The device of `dpa.bench.stand_in`, its account cleared before and after."""
+    device = install()
+    account.clear()
+    yield device
+    account.clear()

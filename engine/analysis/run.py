@@ -14,10 +14,10 @@ from dpa.engine.analysis.outcome import Outcome
 from dpa.engine.analysis.study import Study
 from dpa.engine.analysis.suite import analyse
 from dpa.engine.analysis.table import Table
-from dpa.engine.devices import device_name, pick_device
 from dpa.engine.runs.directory import RESULTS, RunDirectory
 from dpa.engine.runs.environment import versions
 from dpa.models.data.store import PackedStore
+from dpa.models.devices import device_name, pick_device
 from dpa.models.frameworks import PAPER_NAMES
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.training.checkpoint import read_config

@@ -107,9 +107,9 @@ def attack(
 def _load(settings: "AttackRunConfig") -> "tuple[PackedStore, Networks]":
     from dpa.engine.attack.progress import generation_progress
     from dpa.engine.attack.run import Networks
-    from dpa.engine.devices import pick_device
     from dpa.engine.evaluation_set import default_evaluation_set
     from dpa.models.data.store import PackedStore
+    from dpa.models.devices import pick_device
     from dpa.models.frameworks.program import require_generator
     from dpa.models.training.checkpoint import load_network
 

@@ -45,7 +45,7 @@ def bench_sessions(
 
     import torch
 
-    from dpa.engine.devices import device_name, pick_device
+    from dpa.models.devices import device_name, pick_device
     from dpa.models.errors import InputError
 
     if engine is not None and len(networks) > 1:

@@ -35,8 +35,8 @@ def bench_step(
     from dpa.bench.matmul import matmul_gflops
     from dpa.bench.roofline import memory_gb_per_s
     from dpa.bench.step_rows import STEPS, measure_steps
-    from dpa.engine.devices import device_name
     from dpa.engine.runs.environment import versions
+    from dpa.models.devices import device_name
 
     if threads is not None:
         torch.set_num_threads(threads)

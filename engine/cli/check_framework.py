@@ -22,8 +22,8 @@ def check_framework(
     from dataclasses import asdict
 
     from dpa.engine.cli.console import print_table
-    from dpa.engine.devices import pick_device
     from dpa.engine.framework_check.contract import check_network
+    from dpa.models.devices import pick_device
     from dpa.models.frameworks.program import require_generator
     from dpa.models.training.checkpoint import load_network
 

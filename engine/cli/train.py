@@ -55,10 +55,10 @@ def train(
     from contextlib import nullcontext
 
     from dpa.engine.cli.console import training_progress
-    from dpa.engine.devices import pick_device
     from dpa.models import processes
     from dpa.models.config import load_config
     from dpa.models.data.store import PackedStore
+    from dpa.models.devices import pick_device
     from dpa.models.training.config import TrainConfig
     from dpa.models.training.loop import Trainer
 
@@ -103,8 +103,8 @@ def fit_regressor(
     import json
 
     from dpa.engine.cli.console import fit_progress
-    from dpa.engine.devices import pick_device
     from dpa.models.data.store import PackedStore
+    from dpa.models.devices import pick_device
     from dpa.models.training.checkpoint import read_network
     from dpa.models.training.regressor_fit import RegressorConfig, fit_on_store
     from dpa.models.training.validation import validate
@@ -142,8 +142,8 @@ def evaluate(
     import numpy as np
 
     from dpa.engine.cli.console import print_table
-    from dpa.engine.devices import pick_device
     from dpa.models.data.store import PackedStore
+    from dpa.models.devices import pick_device
     from dpa.models.training.checkpoint import load_network
     from dpa.models.training.time_correlation import pose_time_spearman
     from dpa.models.training.validation import validate

@@ -25,9 +25,9 @@ def build(
     Takes hours on a CPU. What is done stays done: a killed build goes on when it is called again.
     """
     from dpa.engine.attack.progress import generation_progress
-    from dpa.engine.devices import pick_device
     from dpa.engine.zoo.build import Workshop
     from dpa.engine.zoo.build import build as build_network
+    from dpa.models.devices import pick_device
     from dpa.models.zoo.recipe import read_recipe
 
     workshop = Workshop(name, read_recipe(name), work, pick_device(device))
@@ -43,8 +43,8 @@ def card(
     """Measure a bundled network again, write its model card anew and print it."""
     from tempfile import TemporaryDirectory
 
-    from dpa.engine.devices import pick_device
     from dpa.engine.zoo.build import describe
+    from dpa.models.devices import pick_device
     from dpa.models.training.checkpoint import network_folder
 
     folder = network_folder(f"zoo:{name}")
@@ -98,12 +98,12 @@ def ablate(
 
     from dpa.engine.attack.progress import generation_progress
     from dpa.engine.cli.console import print_table
-    from dpa.engine.devices import pick_device
     from dpa.engine.evaluation_set import default_evaluation_set
     from dpa.engine.zoo.ablation import ablation_table, measure_swap, pairs_of_people
     from dpa.engine.zoo.ablation_codes import codes_table, measure_codes
     from dpa.engine.zoo.twins import twins_of
     from dpa.models.data.store import PackedStore
+    from dpa.models.devices import pick_device
     from dpa.models.training.checkpoint import load_network
 
     place = pick_device(device)
@@ -145,8 +145,8 @@ def _refuse_lost_settings(train: bool, settings: list[str]) -> None:
 def _trained(twins: "list[Twin]", work: Path, device: str) -> dict[str, str]:
     """The run directory of each, by its name."""
     from dpa.engine.attack.progress import generation_progress
-    from dpa.engine.devices import pick_device
     from dpa.engine.zoo.twins import trained
+    from dpa.models.devices import pick_device
 
     runs = {}
     for twin in twins:

@@ -14,7 +14,6 @@ from dpa.engine.attack.config import AttackRunConfig
 from dpa.engine.attack.preparation import InitialPose
 from dpa.engine.attack.run import Networks, run_attack
 from dpa.engine.attack.stored import read_samples
-from dpa.engine.devices import pick_device
 from dpa.engine.evaluation_set import choose_samples
 from dpa.engine.report.attack_report import shown_rows, write_attack_report
 from dpa.engine.reproduce.config import ReproduceConfig
@@ -23,6 +22,7 @@ from dpa.engine.reproduce.snapshots import snapshots
 from dpa.engine.reproduce.stage import Report
 from dpa.engine.runs.directory import RESULTS, RunDirectory
 from dpa.models.data.store import PackedStore
+from dpa.models.devices import pick_device
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.training.checkpoint import load_network
 from dpa.models.training.validation import validate
