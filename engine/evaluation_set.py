@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from dpa import __version__
 from dpa.engine.cache import cache_folder
 from dpa.models.data.store import PackedStore
-from dpa.models.data.store_errors import OutputExists
-from dpa.models.data.synthetic.fingerprint import generator_fingerprint
+from dpa.models.data.store_format import OutputExists
+from dpa.models.data.synthetic.config import generator_fingerprint
 from dpa.models.data.synthetic.generate import SynthConfig, generate
 
 SEED = 20_231_122

@@ -16,3 +16,14 @@ class InputError(DpaError):
     def __init__(self, found: str, expected: str, remedy: str) -> None:
         self.found, self.expected, self.remedy = found, expected, remedy
         super().__init__(f"{found}\n  expected: {expected}\n  to do:    {remedy}")
+
+
+class NeedsPackage(InputError):
+    """A reader's package is not installed."""
+
+    def __init__(self, package: str) -> None:
+        super().__init__(
+            found=f"the package {package!r} is not installed",
+            expected="the extra 'import'",
+            remedy="pip install 'dpa-engine[import]'",
+        )

@@ -146,7 +146,7 @@ def redress(
     from dpa.engine.attack.progress import generation_progress
     from dpa.models.config import load_config
     from dpa.models.data.synthetic.config import SynthConfig
-    from dpa.models.data.synthetic.redressed import generate_redressed
+    from dpa.models.data.synthetic.generate import generate_redressed
 
     settings = load_config(SynthConfig, config, set_ or (), {})
     with generation_progress("rendering every outfit") as report:

@@ -60,8 +60,7 @@ def import_data(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:
     """Import a data set into a packed store. An import that was stopped goes on when it is started again."""
-    from dpa.models.data.importers.layouts import LAYOUTS
-    from dpa.models.data.importers.run import import_catalogue
+    from dpa.models.data.importers.run import LAYOUTS, import_catalogue
     from dpa.models.data.store import PackedStore
 
     catalogue = LAYOUTS[layout.value](source, extrinsics)

@@ -19,8 +19,7 @@ from dpa.engine.runs.directory import RunDirectory
 from dpa.engine.zoo.card import model_card
 from dpa.models.atomic import write_text
 from dpa.models.data.store import PackedStore
-from dpa.models.data.synthetic.generate import generate
-from dpa.models.data.synthetic.redressed import generate_redressed
+from dpa.models.data.synthetic.generate import generate, generate_redressed
 from dpa.models.training.checkpoint import load_network, read_config, read_network, save_network
 from dpa.models.training.loop import Trainer
 from dpa.models.training.regressor_fit import fit_on_store

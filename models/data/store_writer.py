@@ -13,20 +13,22 @@ from pydantic import ValidationError
 
 from dpa.models.atomic import disk_full_named, sync_file, sync_folder, write_json, write_text
 from dpa.models.data.contract import COLUMNS, Camera
-from dpa.models.data.store_errors import OutputExists
 from dpa.models.data.store_format import (
     CAMERAS,
     FRAMES,
     INDEX,
+    LAYOUT,
     MANIFEST,
     PLATES,
     POSES,
+    ROWS,
     SILHOUETTES,
     Layout,
     Manifest,
+    OutputExists,
+    StoreMaps,
     check_references,
 )
-from dpa.models.data.store_maps import LAYOUT, ROWS, StoreMaps
 from dpa.models.data.tables import to_table
 from dpa.models.errors import InputError
 

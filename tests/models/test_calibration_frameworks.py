@@ -13,8 +13,7 @@ from dpa.kernels import composite_crop
 from dpa.models.data.contract import COLUMNS
 from dpa.models.data.store import PackedStore
 from dpa.models.data.synthetic.config import SynthConfig
-from dpa.models.data.synthetic.generate import generate
-from dpa.models.data.synthetic.redressed import generate_redressed
+from dpa.models.data.synthetic.generate import generate, generate_redressed
 from dpa.models.errors import InputError
 from dpa.models.frameworks import make_network, make_objective
 from dpa.models.frameworks.base import DisentangledNetwork

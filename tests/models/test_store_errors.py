@@ -15,7 +15,7 @@ from dpa.bench.noise_store import write_noise_store
 from dpa.models.atomic import DiskFull
 from dpa.models.data.contract import Camera, clip_rows
 from dpa.models.data.store import PackedStore, PackedStoreWriter
-from dpa.models.data.store_errors import (
+from dpa.models.data.store_format import (
     BrokenIndex,
     MissingPlate,
     NotAStore,

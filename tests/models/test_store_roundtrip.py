@@ -132,7 +132,7 @@ def test_other_processes_write_their_ranges(tmp_path: Path) -> None:
         write(target, 0, COUNT)
     script = (
         "import sys, numpy as np; from pathlib import Path\n"
-        "from dpa.models.data.store_maps import StoreMaps\n"
+        "from dpa.models.data.store_format import StoreMaps\n"
         "d = dict(np.load(sys.argv[1])); a, b = int(sys.argv[3]), int(sys.argv[4])\n"
         "d = {k: v[a:b] for k, v in d.items()}\n"
         "pixels = [d.pop(k) for k in ('frames', 'silhouettes', 'poses')]\n"

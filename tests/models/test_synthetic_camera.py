@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from dpa.models.data.synthetic.cameras import views
+from dpa.models.data.synthetic.cameras import Plate, views
 from dpa.models.data.synthetic.clip import MARGIN, true_box
 from dpa.models.data.synthetic.picture import closed
-from dpa.models.data.synthetic.plates import Plate
 from dpa.models.data.synthetic.room import FLOOR, trace
 
 SIZE = 100

@@ -77,7 +77,7 @@ def test_help_needs_nothing_heavy() -> None:
 
 def test_a_rendering_process_needs_neither_torch_nor_pyarrow() -> None:
     code = (
-        "import sys, dpa.models.data.synthetic.worker;"
+        "import sys, dpa.models.data.synthetic.clip;"
         "print([m for m in ('torch', 'pyarrow') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

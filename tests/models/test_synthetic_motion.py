@@ -10,10 +10,10 @@ from dpa.models.data.synthetic.body import SUBJECTS, body
 from dpa.models.data.synthetic.cameras import views
 from dpa.models.data.synthetic.clip import ClipKey, Take, skin_points, take
 from dpa.models.data.synthetic.garments import SOLE
+from dpa.models.data.synthetic.geometry import about, blend, shortest, two_bones
 from dpa.models.data.synthetic.motion.actions import ACTIONS
 from dpa.models.data.synthetic.motion.choreography import Choreography
-from dpa.models.data.synthetic.motion.path import drawn_path
-from dpa.models.data.synthetic.rotations import about, blend, shortest, two_bones
+from dpa.models.data.synthetic.motion.walking import drawn_path
 
 BONES = ((1, 2), (2, 3), (4, 5), (5, 6), (11, 12), (12, 13), (14, 15), (15, 16), (1, 4), (9, 10))
 WALKS = ("Walking", "WalkDog", "WalkTogether")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dpa.models.data.synthetic.rasteriser import Fragments, rasterise
+from dpa.models.data.synthetic.mesh import Fragments, rasterise
 
 WIDTH, HEIGHT = 13, 11
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .boxes import BODY_MARGIN, from_corners, pixel_range
+from .conventions import BODY_MARGIN, from_corners, pixel_range
 
 PLATE_SAMPLES: Final = 50
 """Frames that the median is over (FACTS, NSD: background)."""

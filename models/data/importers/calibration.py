@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from dpa.models.errors import InputError
 
-from .errors import BrokenAnnotations, MissingCalibration
-from .restricted_pickle import load_arrays
+from .annotation_files import load_arrays
+from .catalogue import BrokenAnnotations, MissingCalibration
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,10 @@ from numpy.typing import NDArray
 
 from dpa.models.data.contract import Camera
 
+from .annotation_files import array, opened, shaped
 from .calibration import Extrinsics, calibrated, intrinsics, read_calibration, relative_extrinsics
-from .catalogue import Catalogue, PictureFiles, View
-from .errors import BrokenAnnotations, NotThisLayout
-from .hdf5 import array, opened, shaped
-from .joints import FROM_H36M_32, seventeen
-from .names import FPS, action_and_clip, corrupt
+from .catalogue import BrokenAnnotations, Catalogue, NotThisLayout, PictureFiles, View
+from .conventions import FPS, FROM_H36M_32, action_and_clip, corrupt, seventeen
 
 EXPECTED = "S1/Directions-1/annot.h5 and its like, in it or in its folder `processed`"
 

@@ -18,11 +18,9 @@ from numpy.typing import NDArray
 
 from dpa.models.data.contract import Camera
 
-from .boxes import BODY_MARGIN, from_corners
 from .calibration import intrinsics
-from .catalogue import Catalogue, PictureFiles, View
-from .errors import BrokenAnnotations, NotThisLayout
-from .names import ACTIONS, CAMERAS, FIRST_ACTION, FPS, corrupt
+from .catalogue import BrokenAnnotations, Catalogue, NotThisLayout, PictureFiles, View
+from .conventions import ACTIONS, BODY_MARGIN, CAMERAS, FIRST_ACTION, FPS, corrupt, from_corners
 
 EXPECTED = "images/ and annotations/ with Human36M_subject1_data.json and its like"
 MISSING = (KeyError, IndexError, TypeError, ValueError, AttributeError)

@@ -16,12 +16,9 @@ from numpy.typing import NDArray
 
 from dpa.models.data.contract import Camera
 
-from .boxes import from_corners
 from .calibration import intrinsics, mmpose_cameras, of_mmpose
-from .catalogue import Catalogue, PictureFiles, View
-from .errors import BrokenAnnotations, MissingCalibration, NotThisLayout
-from .joints import in_millimetres
-from .names import FPS, action_and_clip, corrupt
+from .catalogue import BrokenAnnotations, Catalogue, MissingCalibration, NotThisLayout, PictureFiles, View
+from .conventions import FPS, action_and_clip, corrupt, from_corners, in_millimetres
 
 EXPECTED = "images/ and annotation_body3d/ with cameras.pkl and fps10/h36m_train.npz or h36m_test.npz"
 FOLDER = re.compile(r"(S\d+)[/\\](S\d+)_(.+)\.(\d+)[/\\](.+)")

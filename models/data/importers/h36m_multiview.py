@@ -14,11 +14,9 @@ from numpy.typing import NDArray
 
 from dpa.models.data.contract import Camera
 
-from .catalogue import Catalogue, PictureFiles, View
-from .errors import BrokenAnnotations, NotThisLayout
-from .hdf5 import array, has, opened, shaped
-from .joints import in_millimetres
-from .names import FPS
+from .annotation_files import array, has, opened, shaped
+from .catalogue import BrokenAnnotations, Catalogue, NotThisLayout, PictureFiles, View
+from .conventions import FPS, in_millimetres
 from .pictures import picture_size
 
 EXPECTED = "labels.h5 and seq_000/cam_00/, in it or in folders such as H36M-MultiView-train"

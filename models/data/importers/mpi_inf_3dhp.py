@@ -16,14 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpa.models.data.contract import Camera
+from dpa.models.data.films import video_facts
+from dpa.models.errors import NeedsPackage
 
+from .annotation_files import array, opened, shaped
 from .calibration import intrinsics_from_points
-from .catalogue import Catalogue, PictureFiles, VideoFile, View
-from .errors import BrokenAnnotations, NeedsPackage, NotThisLayout
-from .hdf5 import array, opened, shaped
-from .joints import FROM_MPI_17, FROM_MPI_28, seventeen
+from .catalogue import (
+    BrokenAnnotations,
+    Catalogue,
+    NotThisLayout,
+    PictureFiles,
+    VideoFile,
+    View,
+)
+from .conventions import FROM_MPI_17, FROM_MPI_28, seventeen
 from .pictures import reason
-from .video_frames import video_facts
 
 EXPECTED = "S1/Seq1/annot.mat and its like or TS1/annot_data.mat, in it or in its folders train and test"
 TEST_FPS = 25.0

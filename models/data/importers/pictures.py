@@ -4,16 +4,82 @@ raised: a data set of two million files has some bad ones."""
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from dpa.models.data.films import video_frames, video_size
 from dpa.models.errors import InputError
 
 from .catalogue import PictureFiles, Pictures, VideoFile
-from .fit import Fit
-from .video_frames import video_frames, video_size
+
+SAME_SCALE: Final = 0.01
+"""Sizes nearer than this are cut or padded instead of resampled: Human3.6M's 1000x1002 next to 1000x1000."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """source, stored: (H, W). The source is scaled to `scaled` and put at (top, left), which is negative
+    where its edges are cut off; what it leaves of the stored frame is black."""
+
+    source: tuple[int, int]
+    stored: tuple[int, int]
+
+    @property
+    def scaled(self) -> tuple[int, int]:
+        scale = min(self.stored[0] / self.source[0], self.stored[1] / self.source[1])
+        if abs(scale - 1) < SAME_SCALE:
+            scale = 1.0
+        return round(self.source[0] * scale), round(self.source[1] * scale)
+
+    @property
+    def corner(self) -> tuple[int, int]:
+        """(top, left)."""
+        height, width = self.scaled
+        return (self.stored[0] - height) // 2, (self.stored[1] - width) // 2
+
+    def picture(self, image: Image.Image) -> NDArray[np.uint8]:
+        """The stored frame, uint8 [H, W, 3], of a picture of the source size."""
+        height, width = self.scaled
+        if image.size != (width, height):
+            image.draft("RGB", (2 * width, 2 * height))  # a JPEG file decodes smaller where that is enough
+        image = image.convert("RGB")
+        if image.size != (width, height):
+            image = image.resize((width, height), Image.Resampling.BILINEAR)  # low-pass filtered
+        pixels = np.asarray(image)
+        if (height, width) == self.stored:
+            return pixels
+        top, left = self.corner
+        frame = np.zeros((*self.stored, 3), np.uint8)
+        frame[max(top, 0) : top + height, max(left, 0) : left + width] = pixels[
+            max(-top, 0) : max(-top, 0) + self.stored[0], max(-left, 0) : max(-left, 0) + self.stored[1]
+        ]
+        return frame
+
+    def intrinsics(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A camera matrix [3, 3] in pixels of the source → in pixels of the stored frame."""
+        (top, left), (height, width) = self.corner, self.scaled
+        to_stored = np.array(
+            [[width / self.source[1], 0, left], [0, height / self.source[0], top], [0, 0, 1.0]]
+        )
+        return to_stored @ matrix
+
+    def boxes(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Boxes θ [n, 4] in the source → in the stored frame."""
+        (top, left), (height, width) = self.corner, self.scaled
+        ratio = np.array([width / self.stored[1], height / self.stored[0]])
+        shift = np.array([2 * left + width, 2 * top + height]) / np.array(self.stored[::-1]) - 1
+        return np.concatenate([boxes[:, :2] * ratio, boxes[:, 2:] * ratio + shift], axis=1).astype(np.float32)
+
+
+def stored_size(source: tuple[int, int], longer_side: int | None) -> tuple[int, int]:
+    """(H, W) of the stored frames: the source's own, or scaled to this longer side."""
+    if longer_side is None:
+        return source
+    scale = longer_side / max(source)
+    return max(round(source[0] * scale), 1), max(round(source[1] * scale), 1)
 
 
 @dataclass(frozen=True)

@@ -7,20 +7,23 @@ same command is given again.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from dpa.models.data.contract import Camera
-from dpa.models.data.store_errors import OutputExists
+from dpa.models.data.store_format import OutputExists
 
-from .assembly import assemble
-from .catalogue import Catalogue, View
-from .errors import NothingToImport
-from .fit import Fit, stored_size
-from .pictures import Bad, picture_size
-from .pool import Task, make_shards
-from .shard import Shard, open_shard
-from .workplace import fingerprint, workplace
+from .catalogue import Catalogue, NothingToImport, View
+from .h36m_fetch import read_h36m_fetch
+from .h36m_mks import read_h36m_mks
+from .h36m_mmpose import read_h36m_mmpose
+from .h36m_multiview import read_h36m_multiview
+from .mpi_inf_3dhp import read_mpi_inf_3dhp
+from .pictures import Bad, Fit, picture_size, stored_size
+from .shard import Shard, Task, make_shards, open_shard
+from .video import read_videos
+from .workplace import assemble, fingerprint, workplace
 
 Progress = Callable[[int, int], None]
 """Called with (pictures done, pictures in all)."""
@@ -153,3 +156,14 @@ def _why_nothing(catalogue: Catalogue, unreadable: list[tuple[str, str]]) -> str
 
 def _first(bad: Sequence[Bad]) -> str:
     return f"all {len(bad)} pictures left out, first {bad[0].name}: {bad[0].reason}"
+
+
+LAYOUTS: Final[dict[str, Callable[[Path, Path | None], Catalogue]]] = {
+    "h36m-multiview": read_h36m_multiview,
+    "h36m-fetch": read_h36m_fetch,
+    "h36m-mmpose": read_h36m_mmpose,
+    "h36m-mks": read_h36m_mks,
+    "mpi-inf-3dhp": read_mpi_inf_3dhp,
+    "video": read_videos,
+}
+"""Each takes the source folder and, where the layout lacks camera poses, a file of published ones."""

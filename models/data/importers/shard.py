@@ -2,9 +2,14 @@
 when its `.json` is there; a killed process leaves it without."""
 
 import json
+import multiprocessing
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Final
 
@@ -14,10 +19,9 @@ from numpy.typing import NDArray
 from dpa.models.atomic import disk_full_named, sync_file, write_json
 
 from .background import box_of, median_plate, silhouette
-from .boxes import around_points
-from .catalogue import PictureFiles, View
-from .fit import Fit
-from .pictures import Bad, plate_files, read_picture, read_pictures, reason
+from .catalogue import PictureFiles, ReaderLost, View
+from .conventions import around_points
+from .pictures import Bad, Fit, plate_files, read_picture, read_pictures, reason
 
 CHUNK_BYTES: Final = 16_000_000
 """Pixels held at a time, beside the plate's samples."""
@@ -200,3 +204,55 @@ def _keep_only(path: Path, seen: NDArray[np.bool_]) -> None:
             file.seek(place * item)
             file.write(data)
         file.truncate(int(seen.sum()) * item)
+
+
+# Views to shards, on one process or several; a process that only reads pictures imports neither torch nor
+# pyarrow.
+
+
+@dataclass(frozen=True)
+class Task:
+    """One view, its number in the import, and how its pictures are fitted to the stored size."""
+
+    number: int
+    view: View
+    fit: Fit
+
+
+def make_shards(folder: Path, tasks: Sequence[Task], workers: int) -> Iterator[Shard]:
+    """Runs the tasks and yields each shard when it is done, in any order. An error in one stops the rest.
+
+    Raises ReaderLost if a process ends without one.
+    """
+    workers = min(workers, len(tasks))
+    if workers <= 1:
+        yield from (_make(folder, task) for task in tasks)
+        return
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, spawn, _end_with_parent) as pool:
+        waiting = {pool.submit(_make, folder, task): task for task in tasks}
+        try:
+            for done in as_completed(list(waiting)):
+                yield done.result()
+                del waiting[done]
+        except BrokenProcessPool as error:
+            raise ReaderLost([task.view.name for task in waiting.values()][: 2 * workers]) from error
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _make(folder: Path, task: Task) -> Shard:
+    return make_shard(folder, task.number, task.view, task.fit)
+
+
+def _end_with_parent() -> None:
+    """A pool's processes outlive a parent that was killed, and would go on writing: these do not."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # only called in a pool's process
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from dpa.models.data.contract import NAME_LENGTH, Camera
+from dpa.models.data.films import video_facts, video_size
+from dpa.models.errors import NeedsPackage
 
-from .catalogue import Catalogue, VideoFile, View
-from .errors import NeedsPackage, NotThisLayout
+from .catalogue import Catalogue, NotThisLayout, VideoFile, View
 from .pictures import reason
-from .video_frames import video_facts, video_size
 
 VIDEOS = frozenset({".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm"})
 GUESSED_FOCAL = 1.2

@@ -5,16 +5,19 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from dpa.models.atomic import write_json
+from dpa.models.atomic import disk_full_named, write_json, write_text
+from dpa.models.data.contract import Camera
+from dpa.models.data.store_writer import PackedStoreWriter
 
-from .catalogue import Catalogue, PictureFiles, View
-from .errors import ImportRunning, OtherImport
+from .catalogue import Catalogue, ImportRunning, OtherImport, PictureFiles, View
+from .shard import Shard, chunks
 
 try:
     import fcntl
@@ -83,3 +86,88 @@ def _where(view: View) -> tuple[str, ...]:
     if isinstance(pictures, PictureFiles):
         return os.fspath(pictures.folder), pictures.pattern, str(pictures.labels.tolist())
     return os.fspath(pictures.file), str(pictures.wanted.tolist())
+
+
+# The last step of an import: shards into one packed store. It is disk to disk and is done again from the
+# start if it is killed.
+
+
+def assemble(
+    out: Path,
+    folder: Path,
+    views: Sequence[View],
+    shards: Sequence[Shard],
+    cameras: Mapping[str, Camera],
+    *,
+    source: str,
+    facts: Mapping[str, object],
+) -> None:
+    """Writes the store: views in the given order, frames in theirs. Raises DiskFull, OutputExists."""
+    kept = [(views[shard.number], shard) for shard in shards if shard.kept]
+    order = {key: index for index, key in enumerate(cameras)}
+    motions = {motion: n for n, motion in enumerate(dict.fromkeys(view.motion for view, _ in kept))}
+    writer = PackedStoreWriter(
+        out,
+        cameras=list(cameras.values()),
+        plates=_all_plates(folder / "plates.all", [shard for _, shard in kept]),
+        fps=kept[0][0].fps,
+        seed=None,
+        source=source,
+        count=sum(shard.kept for _, shard in kept),
+        meta=facts,
+    )
+    write_text(folder / ASSEMBLY, writer.folder.name)
+    with writer:
+        start = first_plate = 0
+        for view, shard in kept:
+            fixed = {"sequence": motions[view.motion], "camera": order[view.camera]}
+            _copy(writer.folder, start, view, shard, fixed, first_plate)
+            start += shard.kept
+            first_plate += shard.plates
+
+
+def _copy(
+    store: Path, start: int, view: View, shard: Shard, fixed: Mapping[str, int], first_plate: int
+) -> None:
+    rows, boxes = shard.rows()
+    # Opened anew for each view: pages of a map that stays open count as the process's memory.
+    maps, frames = PackedStoreWriter.attach(store), shard.frames()
+    for chunk in chunks(shard.kept, frames[0].nbytes):
+        here = rows[chunk]
+        plate = np.arange(chunk.start, chunk.stop) if shard.plates > 1 else np.zeros(len(here), np.int64)
+        columns: dict[str, object] = {
+            **fixed,
+            "subject": view.subject,
+            "action": view.action,
+            "outfit": view.subject,
+            "plate": first_plate + plate,
+            "frame": view.numbers[here],
+            "time": view.numbers[here] / view.fps,
+            "box": boxes[chunk],
+        }
+        maps.write(
+            start + chunk.start,
+            np.asarray(frames[chunk]),
+            shard.silhouettes(chunk),
+            _root_relative(view, here),
+            columns,
+        )
+
+
+def _root_relative(view: View, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Poses [n, 17, 3]; NaN where nobody knows them, so that nothing can be fitted to them unnoticed."""
+    if view.poses is None:
+        return np.full((len(rows), 17, 3), np.nan, np.float32)
+    poses = view.poses[rows]
+    return np.asarray(poses - poses[:, :1], np.float32)
+
+
+def _all_plates(path: Path, shards: Sequence[Shard]) -> NDArray[np.uint8]:
+    """All plates [P, H, W, 3] as one memory map: crops have one a frame, more than memory may hold."""
+    with disk_full_named(path), path.open("wb") as file:
+        for shard in shards:
+            pixels = shard.plate_pixels()
+            for chunk in chunks(shard.plates, pixels[0].nbytes):
+                file.write(np.ascontiguousarray(pixels[chunk]).data)
+    count = sum(shard.plates for shard in shards)
+    return np.memmap(path, np.uint8, "r", shape=(count, *shards[0].stored, 3))

@@ -1,21 +1,25 @@
-"""One clip: a motion of one subject, seen by all cameras. All that is random about it comes from its key."""
+"""One clip: a motion of one subject, seen by all cameras. All that is random about it comes from its key.
+
+A process that only renders clips imports neither torch nor pyarrow, so this file does not either.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
-from .arrays import Array
-from .body import SKIN_VERTICES, SUBJECTS, Body, body
-from .cameras import FOCAL, View
-from .figure import figure
+from dpa.models.data.store_format import StoreMaps
+
+from .body import SKIN_VERTICES, SUBJECTS, Body, assemble, body, joints17
+from .cameras import FOCAL, Plate, View
+from .config import SynthConfig
+from .figure import figure, posed
+from .geometry import Array
 from .motion.actions import ACTIONS, perform
-from .motion.base import Seat
-from .motion.choreography import Choreography
-from .picture import Stage, pictures
-from .posed import posed
-from .skeleton import assemble, joints17
+from .motion.choreography import Choreography, Seat
+from .picture import Stage, pictures, stages
 
 MARGIN = 1.15  # of the box over the person's extent
 DISTANCE = 5.0  # metres to the cameras
@@ -153,3 +157,64 @@ def film(
         frame=np.repeat(np.arange(frames), count),
         time=np.repeat(moment.time, count),
     )
+
+
+# Into a store under construction, clip by clip, in any process.
+
+
+@dataclass(frozen=True)
+class Task:
+    """One clip and its number in the store."""
+
+    sequence: int
+    key: ClipKey
+
+
+@dataclass(frozen=True)
+class Worker:
+    """What it takes to render any clip of a set: its configuration, the cameras, the store's folder."""
+
+    config: SynthConfig
+    cameras: Sequence[Stage]
+    folder: Path
+
+    @classmethod
+    def of(cls, config: SynthConfig, plates: Sequence[Plate], folder: Path) -> "Worker":
+        return cls(config, stages(plates), folder)
+
+    def run(self, task: Task) -> int:
+        """Renders a clip into its range of the store; returns the number of images."""
+        c = self.config
+        images = film(task.key, c.frames, c.fps, c.seed, self.cameras, c.supersample, c.crop_size)
+        count = len(images.frames)
+        start = task.sequence * count
+        columns = {
+            "subject": task.key.subject,
+            "action": task.key.action,
+            "outfit": task.key.outfit,
+            "sequence": task.sequence,
+            "camera": images.camera,
+            "plate": images.camera if c.crop_size is None else start + np.arange(count),
+            "frame": images.frame,
+            "time": images.time,
+            "box": images.boxes,
+        }
+        # Opened anew for each clip: pages of a map that stays open count as the worker's memory.
+        store = StoreMaps(self.folder)
+        store.write(start, images.frames, images.silhouettes, images.poses, columns)
+        return count
+
+
+_worker: Worker | None = None  # one per process
+
+
+def start_worker(config: SynthConfig, plates: Sequence[Plate], folder: Path) -> None:
+    """Prepares this process; see `render`."""
+    global _worker  # noqa: PLW0603  # a process pool offers no other place for what its initialiser makes
+    _worker = Worker.of(config, plates, folder)
+
+
+def render(task: Task) -> int:
+    """Renders one clip in a process prepared by `start_worker`."""
+    assert _worker is not None
+    return _worker.run(task)

@@ -1,8 +1,11 @@
-"""What to generate; unknown names are refused with the nearest known one."""
+"""What to generate, unknown names refused with the nearest known one; and which generator draws it."""
 
 import difflib
+import hashlib
 import os
 from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -88,3 +91,14 @@ class SynthConfig(BaseModel):
     @classmethod
     def _outfit(cls, name: str | None) -> str | None:
         return None if name is None else _known("outfit", name, OUTFITS)
+
+
+@cache
+def generator_fingerprint(folder: Path = Path(__file__).parent) -> str:
+    """SHA-256 over names and bytes of every source file and table in the folder, milliseconds' work. Any edit
+    changes it, a comment's too: a set made once too often costs seconds, a stale one costs the truth."""
+    told = hashlib.sha256()
+    for path in sorted(one for one in folder.rglob("*") if one.suffix in (".py", ".npz")):
+        told.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode())
+        told.update(path.read_bytes())
+    return told.hexdigest()

@@ -10,26 +10,24 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from .arrays import Array
-from .body import SUBJECTS
-from .cameras import views
-from .clip import ClipKey, take, true_boxes
-from .config import SynthConfig
-from .motion.actions import ACTIONS
-from .plates import Plate, plates
-from .worker import Task, Worker, run, start
+from dpa.models.data.contract import COLUMNS
+from dpa.models.data.store import PackedStore, PackedStoreWriter
 
-if TYPE_CHECKING:
-    from dpa.models.data.store import PackedStore
+from .body import SUBJECTS
+from .cameras import Plate, plates, views
+from .clip import ClipKey, Task, Worker, render, start_worker, take, true_boxes
+from .config import SynthConfig
+from .geometry import Array
+from .motion.actions import ACTIONS
 
 Progress = Callable[[int, int], None]
 """Called with (images done, images in all)."""
 
-__all__ = ["ACTIONS", "SUBJECTS", "Progress", "SynthConfig", "clip_keys", "generate"]
+__all__ = ["ACTIONS", "SUBJECTS", "Progress", "SynthConfig", "clip_keys", "generate", "generate_redressed"]
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -80,23 +78,24 @@ def _rendered(config: SynthConfig, tasks: list[Task], made: Sequence[Plate], fol
         yield from map(Worker.of(config, made, folder).run, tasks)
         return
     spawn = multiprocessing.get_context("spawn")
-    with _single_threaded(), ProcessPoolExecutor(workers, spawn, start, (config, made, folder)) as pool:
+    with (
+        _single_threaded(),
+        ProcessPoolExecutor(workers, spawn, start_worker, (config, made, folder)) as pool,
+    ):
         try:
-            for done in as_completed([pool.submit(run, task) for task in tasks]):
+            for done in as_completed([pool.submit(render, task) for task in tasks]):
                 yield done.result()
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
 
 
-def generate(config: SynthConfig, out: Path, progress: Progress | None = None) -> "PackedStore":
+def generate(config: SynthConfig, out: Path, progress: Progress | None = None) -> PackedStore:
     """Writes the set that `config` describes to the new folder `out` and opens it.
 
     With more than one worker the caller's main module is imported by each, as multiprocessing's spawn does:
     call it under `if __name__ == "__main__":`. Raises the store's errors (OutputExists, DiskFull).
     """
-    from dpa.models.data.store_writer import PackedStoreWriter
-
     tasks = [Task(i, key) for i, key in enumerate(clip_keys(config))]
     made = plates(config.scene_size)
     total = len(tasks) * config.frames * len(made)
@@ -116,6 +115,57 @@ def generate(config: SynthConfig, out: Path, progress: Progress | None = None) -
             done += count
             if progress is not None:
                 progress(done, total)
-    from dpa.models.data.store import PackedStore
-
     return PackedStore.open(out)
+
+
+CHUNK = 512
+"""Frames copied at once: bounds memory."""
+
+
+def generate_redressed(
+    config: SynthConfig, outfits: Sequence[str], out: Path, progress: Progress | None = None
+) -> PackedStore:
+    """The set that `config` describes, once in each outfit, one after the other.
+
+    Rows that show the same moment share subject, sequence, camera and frame, and differ in `outfit` alone.
+    Renders each outfit beside `out` first. Raises OutputExists, DiskFull.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
+        stores = [
+            generate(config.model_copy(update={"outfit": outfit}), Path(scratch) / outfit, progress)
+            for outfit in outfits
+        ]
+        first = stores[0]
+        plates = np.concatenate([store.plates for store in stores])
+        count = sum(len(store) for store in stores)
+        meta = {**first.meta, "outfits": list(outfits)}
+        with PackedStoreWriter(
+            out,
+            cameras=first.cameras,
+            plates=plates,
+            fps=config.fps,
+            seed=config.seed,
+            source="synthetic",
+            count=count,
+            meta=meta,
+        ) as writer:
+            start = 0
+            for number, store in enumerate(stores):
+                _copy(writer, start, store, number * len(first.plates))
+                start += len(store)
+    return PackedStore.open(out)
+
+
+def _copy(writer: PackedStoreWriter, start: int, store: PackedStore, first_plate: int) -> None:
+    for begin in range(0, len(store), CHUNK):
+        rows = np.arange(begin, min(begin + CHUNK, len(store)))
+        columns = {name: getattr(store, name)[rows] for name in COLUMNS.names or ()}
+        columns["plate"] = columns["plate"] + first_plate
+        writer.write(
+            start + begin,
+            np.asarray(store.frames[rows]),
+            store.silhouettes(rows),
+            np.asarray(store.poses[rows]),
+            columns,
+        )

@@ -18,8 +18,8 @@ from dpa.engine.evaluation_set import (
     set_key,
 )
 from dpa.engine.reproduce.commands import evaluate_command
-from dpa.models.data.synthetic import fingerprint
-from dpa.models.data.synthetic.fingerprint import generator_fingerprint
+from dpa.models.data import synthetic
+from dpa.models.data.synthetic.config import generator_fingerprint
 
 
 class Table(SimpleNamespace):
@@ -84,7 +84,7 @@ def test_the_recipe_decides_the_folder_but_not_the_number_of_workers():
 def test_a_changed_generator_makes_the_set_anew(monkeypatch, tmp_path, tiny_store_at, changed):
     """Stands in for `generate` and for the generator's folder; the cache is the real one."""
     folder = tmp_path / "synthetic"
-    shutil.copytree(Path(fingerprint.__file__).parent, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(Path(synthetic.__file__).parent, folder, ignore=shutil.ignore_patterns("__pycache__"))
     copied = generator_fingerprint(folder)
     assert copied == generator_fingerprint()
     (folder / "__pycache__").mkdir()

@@ -4,11 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import Array, smoothstep
-from ..rotations import turn_x, turn_y, turn_z
-from ..skeleton import OUT, SIDES
-from .base import Base, Seat, ankle_height, hip_joint, sunk
-from .choreography import Choreography
+from ..body import OUT, SIDES
+from ..geometry import Array, smoothstep, turn_x, turn_y, turn_z
+from .choreography import Base, Choreography, Seat, ankle_height, hip_joint, sunk
 
 ROAM = 0.85  # metres from the room's middle where people stand
 SEAT_TO_HIP = 0.085  # metres from the top of the stool to the hip joints

@@ -16,12 +16,12 @@ from typer.testing import CliRunner
 
 from dpa.engine.cli.app import app
 from dpa.models.data.importers import shard
-from dpa.models.data.importers.errors import ImportRunning, OtherImport
+from dpa.models.data.importers.catalogue import ImportRunning, OtherImport
 from dpa.models.data.importers.h36m_fetch import read_h36m_fetch
 from dpa.models.data.importers.run import import_catalogue
 from dpa.models.data.importers.workplace import folder_for
 from dpa.models.data.store import PackedStore
-from dpa.models.data.store_errors import OutputExists
+from dpa.models.data.store_format import OutputExists
 
 FILES = (
     "manifest.json",
@@ -136,7 +136,7 @@ def test_an_import_that_failed_goes_on_where_it_stopped(
 KILLED = """
 import sys, time
 from pathlib import Path
-from dpa.models.data.importers import assembly, shard
+from dpa.models.data.importers import shard, workplace
 from dpa.models.data.importers.h36m_fetch import read_h36m_fetch
 from dpa.models.data.importers.run import import_catalogue
 
@@ -152,7 +152,7 @@ if __name__ == "__main__":
     if where == "shards":
         shard.write_json = slow(shard.write_json)
     else:
-        assembly._copy = slow(assembly._copy)
+        workplace._copy = slow(workplace._copy)
     import_catalogue(read_h36m_fetch(source), source, out, layout="test")
 """
 
@@ -182,7 +182,7 @@ def test_processes_end_with_a_parent_that_was_killed(tmp_path: Path) -> None:
     code = (
         "import os, time, multiprocessing as m\n"
         "from concurrent.futures import ProcessPoolExecutor\n"
-        "from dpa.models.data.importers.pool import _end_with_parent\n"
+        "from dpa.models.data.importers.shard import _end_with_parent\n"
         "if __name__ == '__main__':\n"
         "    with ProcessPoolExecutor(1, m.get_context('spawn'), _end_with_parent) as pool:\n"
         "        print(pool.submit(os.getpid).result(), flush=True)\n"
@@ -225,7 +225,7 @@ def test_nothing_left_is_told(tree: Path, tmp_path: Path) -> None:
 
 def test_a_reading_process_needs_neither_torch_nor_pyarrow() -> None:
     code = (
-        "import sys, dpa.models.data.importers.pool;"
+        "import sys, dpa.models.data.importers.shard;"
         "print([m for m in ('torch', 'pyarrow') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

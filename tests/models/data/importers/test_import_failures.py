@@ -16,17 +16,18 @@ from dpa.models.atomic import DiskFull
 from dpa.models.data.contract import Camera
 from dpa.models.data.importers import mpi_inf_3dhp, shard
 from dpa.models.data.importers.calibration import read_calibration
-from dpa.models.data.importers.catalogue import Catalogue, PictureFiles, View
-from dpa.models.data.importers.errors import (
+from dpa.models.data.importers.catalogue import (
     BrokenAnnotations,
-    NeedsPackage,
+    Catalogue,
     NothingToImport,
+    PictureFiles,
     ReaderLost,
+    View,
 )
 from dpa.models.data.importers.h36m_multiview import read_h36m_multiview
 from dpa.models.data.importers.run import import_catalogue
 from dpa.models.data.importers.video import read_videos
-from dpa.models.errors import InputError
+from dpa.models.errors import InputError, NeedsPackage
 
 SIDE, COUNT = 32, 5
 

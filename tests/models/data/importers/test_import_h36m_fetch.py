@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from dpa.models.data.importers.errors import MissingCalibration, NotThisLayout
+from dpa.models.data.importers.catalogue import MissingCalibration, NotThisLayout
 from dpa.models.data.importers.h36m_fetch import read_h36m_fetch
 from dpa.models.frameworks.sampling import SynchronisedViews
 

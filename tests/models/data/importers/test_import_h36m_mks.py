@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dpa.models.data.importers.errors import NotThisLayout
+from dpa.models.data.importers.catalogue import NotThisLayout
 from dpa.models.data.importers.h36m_mks import read_h36m_mks
 
 ACTION = {"Photo": 12, "Walking": 14}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dpa.models.data.importers.errors import (
+from dpa.models.data.importers.catalogue import (
     BrokenAnnotations,
     MissingCalibration,
     NotThisLayout,

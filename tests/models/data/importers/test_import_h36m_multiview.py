@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from dpa.models.data.importers.errors import BrokenAnnotations, NotThisLayout
+from dpa.models.data.importers.catalogue import BrokenAnnotations, NotThisLayout
 from dpa.models.data.importers.h36m_multiview import read_h36m_multiview
 
 FRAMES = np.array([0, 1, 2, 10, 11, 40, 41, 100, 120])

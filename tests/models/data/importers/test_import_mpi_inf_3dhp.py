@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from dpa.models.data.importers.errors import NotThisLayout
+from dpa.models.data.importers.catalogue import NotThisLayout
 from dpa.models.data.importers.mpi_inf_3dhp import read_mpi_inf_3dhp
 from dpa.models.data.importers.video import read_videos
 

@@ -9,14 +9,20 @@ from PIL import Image
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
+from dpa.models.data.importers.annotation_files import shaped
 from dpa.models.data.importers.background import DIFFERENCE, box_of, median_plate, silhouette
-from dpa.models.data.importers.boxes import around_points, pixel_range
 from dpa.models.data.importers.calibration import intrinsics_from_points, relative_extrinsics, rigid_motion
 from dpa.models.data.importers.catalogue import PictureFiles, View
-from dpa.models.data.importers.fit import Fit, stored_size
-from dpa.models.data.importers.hdf5 import shaped
-from dpa.models.data.importers.joints import FROM_MPI_17, FROM_MPI_28, in_millimetres
-from dpa.models.data.importers.names import action_and_clip, corrupt
+from dpa.models.data.importers.conventions import (
+    FROM_MPI_17,
+    FROM_MPI_28,
+    action_and_clip,
+    around_points,
+    corrupt,
+    in_millimetres,
+    pixel_range,
+)
+from dpa.models.data.importers.pictures import Fit, stored_size
 from dpa.models.data.importers.shard import make_shard
 
 

@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 
-from dpa.models.data.importers.errors import NotThisLayout
+from dpa.models.data.importers.catalogue import NotThisLayout
 from dpa.models.data.importers.video import read_videos
 
 SIDE, COUNT = 48, 12

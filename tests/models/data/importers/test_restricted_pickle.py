@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dpa.models.data.importers.errors import BrokenAnnotations, RefusedPickle
-from dpa.models.data.importers.restricted_pickle import load_arrays
+from dpa.models.data.importers.annotation_files import load_arrays
+from dpa.models.data.importers.catalogue import BrokenAnnotations, RefusedPickle
 
 CAMERAS = {
     ("S1", "54138969"): {

@@ -1,9 +1,28 @@
-"""Rotation matrices [..., 3, 3]: about axes, shortest arcs, blends, and two-bone inverse kinematics."""
+"""Vectors, rotations [..., 3, 3] about axes and along shortest arcs, and two-bone inverse kinematics."""
+
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from .arrays import Array, dot, unit
+Array: TypeAlias = NDArray[Any]
+
+
+def smoothstep(x: Array, low: float, high: float) -> Array:
+    """Cubic ramp, 0 below `low`, 1 above `high`; any shape."""
+    t = np.clip((x - low) / (high - low), 0, 1)
+    return np.asarray(t * t * (3 - 2 * t))
+
+
+def unit(v: Array, floor: float = 1e-9) -> Array:
+    """Vectors [..., 3] scaled to length 1; shorter ones than `floor` stay short."""
+    return np.asarray(v / np.maximum(np.sqrt(np.einsum("...i,...i->...", v, v)), floor)[..., None])
+
+
+def dot(a: Array, b: Array) -> Array:
+    """Inner product along the last axis: [..., 3] x [..., 3] -> [...]."""
+    return np.asarray(np.einsum("...i,...i->...", a, b))
 
 
 def about(axis: int, degrees: float | Array) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .errors import NeedsPackage
+from dpa.models.errors import NeedsPackage
 
 
 def _av() -> Any:
