@@ -10,11 +10,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dpa.engine.analysis.codes import Backgrounds, Codes
-from dpa.engine.analysis.colours import colour_distance, colour_profile
-from dpa.engine.analysis.network import Network
+from dpa.engine.analysis.codes import Backgrounds, Codes, Network
 from dpa.engine.analysis.outcome import stored
-from dpa.engine.analysis.painting import Painted, before_background, paint, reread_pose
+from dpa.engine.analysis.painting import (
+    Painted,
+    before_background,
+    colour_distance,
+    colour_profile,
+    paint,
+    reread_pose,
+)
 from dpa.engine.analysis.table import Table, table
 from dpa.engine.attack.objective import mpjpe
 

@@ -1,15 +1,25 @@
-"""From frames to codes and poses: what most analyses start from."""
+"""From frames to codes and poses: what a network must offer, and what most analyses start from."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dpa.engine.analysis.network import Network
+from dpa.engine.attack.roles import Generator
 from dpa.engine.attack.rows import Rows
 from dpa.models.data.store import PackedStore, as_images
+
+
+class Network(Generator, Protocol):
+    """Localiser, crop, encoder and decoder as the attack's generator has them, and the pose of a frame."""
+
+    def predict(self, frames: Tensor, /) -> Tensor:
+        """φ(E(S(I))) from full frames [B, 3, H, W] in [0, 1] → pose [B, J, 3] mm, root-relative."""
+        ...
+
 
 BATCH = 64
 """Frames that go through a network together: bounds memory, not results."""

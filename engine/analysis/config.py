@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
-from dpa.engine.analysis.iob import IobConfig
+from dpa.engine.analysis.iob_training import IobConfig
 from dpa.models.config import Config
 from dpa.models.errors import InputError
 

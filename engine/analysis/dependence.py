@@ -5,9 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dpa.engine.analysis.distance_correlation import bias_corrected_correlation, distance_correlation
-from dpa.engine.analysis.distance_moments import distance_moments
-from dpa.engine.analysis.permutation_null import PermutationNull, permutation_null
+from dpa.engine.analysis.distance_correlation import (
+    PermutationNull,
+    bias_corrected_correlation,
+    distance_correlation,
+    distance_moments,
+    permutation_null,
+)
 from dpa.engine.analysis.table import Table, table
 
 

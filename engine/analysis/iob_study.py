@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from dpa.engine.analysis.codes import crops_of
 from dpa.engine.analysis.figures.metrics import iob_figure
-from dpa.engine.analysis.iob import Iob, IobConfig, information_over_bias
+from dpa.engine.analysis.iob_training import Iob, IobConfig, information_over_bias
 from dpa.engine.analysis.outcome import Outcome
 from dpa.engine.analysis.study import Progress, Study
 from dpa.engine.analysis.table import Table, table

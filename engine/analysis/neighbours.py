@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dpa.engine.analysis.distance_moments import pairwise_distances
+from dpa.engine.analysis.distance_correlation import pairwise_distances
 from dpa.models.errors import InputError
 
 Labels = NDArray[np.generic]

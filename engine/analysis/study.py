@@ -9,9 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dpa.engine.analysis.codes import Backgrounds, Codes, backgrounds_of, encode_rows
+from dpa.engine.analysis.codes import Backgrounds, Codes, Network, backgrounds_of, encode_rows
 from dpa.engine.analysis.config import AnalyzeConfig
-from dpa.engine.analysis.network import Network
 from dpa.engine.analysis.pose_pairs import Pairs, all_pairs
 from dpa.engine.evaluation_set import choose_samples
 from dpa.models.data.store import PackedStore

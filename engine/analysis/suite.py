@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from dpa.engine.analysis.channel_sweep import channel_sweep
 from dpa.engine.analysis.channels import ChannelResult, channels
 from dpa.engine.analysis.codes import crops_of
-from dpa.engine.analysis.counterfactual import counterfactual
-from dpa.engine.analysis.counterfactual_set import counterfactual_stores
+from dpa.engine.analysis.counterfactual import counterfactual, counterfactual_stores
 from dpa.engine.analysis.dependence import dependence
 from dpa.engine.analysis.figures.channels import channels_figure
 from dpa.engine.analysis.figures.counterfactual import counterfactual_figure
@@ -162,7 +161,7 @@ def analyse_dc(study: Study, progress: Progress) -> Outcome:
 
 
 def analyse_counterfactual(study: Study, progress: Progress) -> Outcome:
-    """Data of its own, whatever the others take: see `counterfactual_set`."""
+    """Data of its own, whatever the others take: see `counterfactual_stores`."""
     result = counterfactual(study.network, counterfactual_stores(progress=progress), study.device)
     tables = {"counterfactual": result.table(), "variance": result.shares_table()}
     arrays: Arrays = {

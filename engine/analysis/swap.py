@@ -6,10 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dpa.engine.analysis.codes import Backgrounds, Codes
-from dpa.engine.analysis.colours import colour_profile, share_moved
-from dpa.engine.analysis.network import Network
-from dpa.engine.analysis.painting import Painted, before_background, paint, reread_pose
+from dpa.engine.analysis.codes import Backgrounds, Codes, Network
+from dpa.engine.analysis.painting import (
+    Painted,
+    before_background,
+    colour_profile,
+    paint,
+    reread_pose,
+    share_moved,
+)
 from dpa.engine.analysis.table import Table, table
 from dpa.engine.attack.objective import mpjpe
 

@@ -7,10 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dpa.engine.analysis.codes import Backgrounds, Codes
-from dpa.engine.analysis.colours import colour_profile
-from dpa.engine.analysis.network import Network
-from dpa.engine.analysis.painting import Painted, before_background, paint
+from dpa.engine.analysis.codes import Backgrounds, Codes, Network
+from dpa.engine.analysis.painting import Painted, before_background, colour_profile, paint
 from dpa.engine.analysis.table import Table, table
 from dpa.engine.analysis.variance import between_groups
 

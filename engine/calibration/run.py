@@ -8,10 +8,10 @@ from dpa.engine.calibration.measures import ATTACK, MEASURES
 from dpa.engine.calibration.preset import preset_of
 from dpa.engine.calibration.scale import Reading
 from dpa.engine.reproduce.config import ReproduceConfig
-from dpa.engine.reproduce.laboratory import Laboratory, PoseSession
-from dpa.engine.reproduce.members import Member
+from dpa.engine.reproduce.participants import Member
 from dpa.engine.reproduce.plan import attack_folder, folder_of, plan
 from dpa.engine.reproduce.stage import Progress, carry_out_missing
+from dpa.engine.reproduce.work import Laboratory, PoseSession
 from dpa.engine.runs.directory import RESULTS
 from dpa.models.data.store import PackedStore
 from dpa.models.errors import InputError

@@ -196,7 +196,7 @@ def calibrate(
     from dpa.engine.cli.console import print_table
     from dpa.engine.evaluation_set import default_evaluation_set
     from dpa.engine.reproduce.config import QUICK, ReproduceConfig
-    from dpa.engine.reproduce.members import find_members
+    from dpa.engine.reproduce.participants import find_members
     from dpa.engine.reproduce.progress import stage_progress
     from dpa.export.cached_pose import cached_pose_session
     from dpa.models.atomic import write_json

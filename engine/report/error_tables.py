@@ -12,10 +12,11 @@ from dpa.engine.report.paper import (
     TABLE_1,
     TABLE_1_AVERAGES,
     TABLE_1_OVERALL,
+    TABLE_1_SUBJECTS,
     recomputed_average,
     recomputed_overall,
+    recomputed_subject,
 )
-from dpa.engine.report.paper_tables import TABLE_1_SUBJECTS, recomputed_subject
 from dpa.engine.report.run_words import DASH, PROTOCOL, Pair, Runs, arrow, percent, runs_note
 
 PRINTED, RECOMPUTED, ALL = "average, printed", "average, recomputed", "all samples"

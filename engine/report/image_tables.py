@@ -3,8 +3,7 @@
 from dpa.engine.analysis.table import Table, table
 from dpa.engine.report.attack_runs import MEASURES, AttackRun
 from dpa.engine.report.markdown import figure_text
-from dpa.engine.report.paper import FRAMEWORKS, TABLE_2
-from dpa.engine.report.paper_tables import TABLE_4
+from dpa.engine.report.paper import FRAMEWORKS, TABLE_2, TABLE_4
 from dpa.engine.report.run_words import IMAGE_TITLES, Runs, runs_note
 
 

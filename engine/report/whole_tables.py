@@ -8,8 +8,14 @@ from dpa.engine.attack.summary import data_note
 from dpa.engine.calibration.page import calibration_of
 from dpa.engine.report.error_tables import PAPERS_AGAIN, PRINTED, RECOMPUTED, cross_generator
 from dpa.engine.report.findings import Findings, NetworkFindings, paper_title
-from dpa.engine.report.paper import FRAMEWORKS, TABLE_1_AVERAGES, TABLE_2, recomputed_average
-from dpa.engine.report.paper_tables import TABLE_3, TABLE_4
+from dpa.engine.report.paper import (
+    FRAMEWORKS,
+    TABLE_1_AVERAGES,
+    TABLE_2,
+    TABLE_3,
+    TABLE_4,
+    recomputed_average,
+)
 from dpa.engine.report.run_words import DASH, IMAGE_TITLES, PROTOCOL
 from dpa.engine.report.tables import all_tables
 from dpa.engine.report.whole_results import commands_of, framework_results

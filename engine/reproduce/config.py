@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from dpa.engine.analysis.config import AnalyzeConfig
-from dpa.engine.analysis.iob import IobConfig
+from dpa.engine.analysis.iob_training import IobConfig
 from dpa.engine.attack.config import AttackConfig
 from dpa.engine.calibration.measures import REFERENCES
 from dpa.models.config import Config

@@ -8,10 +8,10 @@ from typing import Any
 
 from dpa.engine.report.findings import NOTE
 from dpa.engine.reproduce.config import ReproduceConfig
-from dpa.engine.reproduce.laboratory import Laboratory, PoseSession
-from dpa.engine.reproduce.members import Member, Missing, find_members, find_references
+from dpa.engine.reproduce.participants import Member, Missing, find_members, find_references
 from dpa.engine.reproduce.plan import plan
 from dpa.engine.reproduce.stage import KEY, Progress, Stage, carry_out_missing
+from dpa.engine.reproduce.work import Laboratory, PoseSession
 from dpa.engine.runs.environment import devices, versions
 from dpa.engine.runs.errors import RunExists
 from dpa.models.atomic import write_json

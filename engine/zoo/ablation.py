@@ -9,8 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dpa.engine.analysis.codes import backgrounds_of, encode_rows
-from dpa.engine.analysis.network import Network
+from dpa.engine.analysis.codes import Network, backgrounds_of, encode_rows
 from dpa.engine.analysis.painting import paint
 from dpa.engine.analysis.swap import swap
 from dpa.engine.analysis.table import Table, table

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from dpa.engine.analysis.codes import encode_rows, predict_rows
-from dpa.engine.analysis.distance_correlation import distance_correlation
-from dpa.engine.analysis.distance_moments import distance_moments
+from dpa.engine.analysis.codes import Network, encode_rows, predict_rows
+from dpa.engine.analysis.distance_correlation import distance_correlation, distance_moments
 from dpa.engine.analysis.neighbours import NoOtherClip, neighbour_accuracy
-from dpa.engine.analysis.network import Network
 from dpa.engine.analysis.study import to_numpy
 from dpa.engine.analysis.table import Table, table
 from dpa.engine.evaluation_set import choose_samples

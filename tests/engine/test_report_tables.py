@@ -15,8 +15,7 @@ from typer.testing import CliRunner
 
 from dpa.engine.cli.reproduce import report
 from dpa.engine.report.attack_runs import read_run, role
-from dpa.engine.report.paper import TABLE_1
-from dpa.engine.report.paper_tables import TABLE_1_SUBJECTS, TABLE_4, recomputed_subject
+from dpa.engine.report.paper import TABLE_1, TABLE_1_SUBJECTS, TABLE_4, recomputed_subject
 from dpa.engine.report.run_words import runs_note
 from dpa.engine.report.tables import all_tables
 from dpa.engine.runs.directory import RunDirectory

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from dpa.engine.analysis.dependence import Dependence
 from dpa.engine.analysis.figures.style import INK, MUTED, PALETTE, blank_figure, plain
-from dpa.engine.analysis.iob import Iob
+from dpa.engine.analysis.iob_training import Iob
 
 BINS = np.arange(-0.4, 1.0, 0.02)
 

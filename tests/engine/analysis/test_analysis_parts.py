@@ -7,8 +7,8 @@ from scipy.spatial import procrustes
 from skimage.color import deltaE_cie76, rgb2lab
 
 from dpa.engine.analysis.channel_sweep import SweepCurves, replaced
-from dpa.engine.analysis.colours import colour_distance, colour_profile, share_moved
 from dpa.engine.analysis.neighbours import NoOtherClip, centred_by, neighbour_accuracy
+from dpa.engine.analysis.painting import colour_distance, colour_profile, share_moved
 from dpa.engine.analysis.pose_pairs import (
     all_pairs,
     equally_distant,
@@ -18,8 +18,7 @@ from dpa.engine.analysis.pose_pairs import (
     spread,
 )
 from dpa.engine.analysis.table import table
-from dpa.engine.analysis.variance import between_groups
-from dpa.engine.analysis.variance_shares import variance_shares
+from dpa.engine.analysis.variance import between_groups, variance_shares
 
 
 def plain(*colours):

@@ -9,9 +9,12 @@ from dpa.engine.analysis.channel_sweep import channel_sweep
 from dpa.engine.analysis.channels import channels
 from dpa.engine.analysis.codes import backgrounds_of, crops_of, encode_rows
 from dpa.engine.analysis.counterfactual import counterfactual
-from dpa.engine.analysis.distance_correlation import bias_corrected_correlation, distance_correlation
-from dpa.engine.analysis.distance_moments import distance_moments
-from dpa.engine.analysis.permutation_null import permutation_null
+from dpa.engine.analysis.distance_correlation import (
+    bias_corrected_correlation,
+    distance_correlation,
+    distance_moments,
+    permutation_null,
+)
 from dpa.engine.analysis.pose_pairs import all_pairs, equally_distant, most_similar
 from dpa.engine.analysis.swap import swap
 from dpa.engine.analysis.tsne import tsne

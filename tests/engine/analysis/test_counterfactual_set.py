@@ -3,9 +3,13 @@
 import numpy as np
 import pytest
 
-from dpa.engine.analysis import counterfactual_set
-from dpa.engine.analysis.counterfactual import DifferentMoments, require_same_moments
-from dpa.engine.analysis.counterfactual_set import counterfactual_config, counterfactual_stores
+from dpa.engine.analysis import counterfactual
+from dpa.engine.analysis.counterfactual import (
+    DifferentMoments,
+    counterfactual_config,
+    counterfactual_stores,
+    require_same_moments,
+)
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +19,7 @@ def small_stores(tmp_path_factory):
     patch.setenv("DPA_CACHE", str(tmp_path_factory.mktemp("cache")))
     full = counterfactual_config
     patch.setattr(
-        counterfactual_set,
+        counterfactual,
         "counterfactual_config",
         lambda outfit: full(outfit).model_copy(
             update={"subjects": ("S1",), "actions": ("Eating",), "size": 48, "workers": 1}

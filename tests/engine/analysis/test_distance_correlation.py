@@ -8,9 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dpa.engine.analysis.distance_correlation import bias_corrected_correlation, distance_correlation
-from dpa.engine.analysis.distance_moments import distance_moments, pairwise_distances
-from dpa.engine.analysis.permutation_null import moments_of, permutation_null
+from dpa.engine.analysis.distance_correlation import (
+    bias_corrected_correlation,
+    distance_correlation,
+    distance_moments,
+    moments_of,
+    pairwise_distances,
+    permutation_null,
+)
 
 
 def textbook(x, y):

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from dpa.engine.analysis.iob import (
+from dpa.engine.analysis.iob_training import (
     Iob,
     IobConfig,
+    IobDecoder,
     held_out_mse,
     information_over_bias,
     split_by_clip,
     train_decoder,
 )
-from dpa.engine.analysis.iob_decoder import IobDecoder
 
 FAST = IobConfig(epochs=20, batch=10, learning_rate=1e-3, seeds=1)
 

@@ -17,7 +17,7 @@ from dpa.engine.evaluation_set import (
     recipe_key,
     set_key,
 )
-from dpa.engine.reproduce.commands import evaluate_command
+from dpa.engine.reproduce.plan import evaluate_command
 from dpa.models.data import synthetic
 from dpa.models.data.synthetic.config import generator_fingerprint
 

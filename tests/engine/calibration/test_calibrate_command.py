@@ -11,7 +11,7 @@ import torch
 from typer.testing import CliRunner
 
 from dpa.engine.cli.app import app
-from dpa.engine.reproduce.members import find_members
+from dpa.engine.reproduce.participants import find_members
 from dpa.engine.zoo.build import Workshop
 from dpa.models.data.store import PackedStore
 from dpa.models.data.synthetic.config import SynthConfig

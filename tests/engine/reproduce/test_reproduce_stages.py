@@ -11,14 +11,12 @@ import pytest
 from dpa.engine.analysis.config import ANALYSES, AnalyzeConfig
 from dpa.engine.attack.config import AttackRunConfig
 from dpa.engine.calibration.measures import ATTACK, USUAL_STAGES
-from dpa.engine.reproduce.commands import analyze_command, attack_command
 from dpa.engine.reproduce.config import QUICK, USED, ReproduceConfig
-from dpa.engine.reproduce.laboratory import Laboratory, spread_out
-from dpa.engine.reproduce.members import BadMember, NothingToReproduce, find_members, find_references
-from dpa.engine.reproduce.plan import plan
+from dpa.engine.reproduce.participants import BadMember, NothingToReproduce, find_members, find_references
+from dpa.engine.reproduce.plan import analyze_command, attack_command, plan
 from dpa.engine.reproduce.run import reproduce
-from dpa.engine.reproduce.snapshots import limits_until
 from dpa.engine.reproduce.stage import Stage
+from dpa.engine.reproduce.work import Laboratory, limits_until, spread_out
 from dpa.engine.runs.errors import OtherInputs, RunExists
 from dpa.models.config import load_config
 from dpa.models.training.checkpoint import NotANetwork
