@@ -8,10 +8,9 @@ from dpa.bench.attack_plain import plain_attack
 from dpa.bench.attack_rows import Contender, Pictures, Task
 from dpa.bench.peers import CANNOT, PEERS, peer_attack
 from dpa.engine.attack.algorithm import appearance_attack
-from dpa.engine.attack.backends.auto import AutoStep
-from dpa.engine.attack.backends.protocol import StepBackend
-from dpa.engine.attack.backends.select import make_backend
 from dpa.engine.attack.config import AttackConfig, AttackRunConfig
+from dpa.engine.attack.steps.choice import AutoStep, make_backend
+from dpa.engine.attack.steps.eager import StepBackend
 from dpa.models.errors import InputError
 
 PLAIN = "plain"

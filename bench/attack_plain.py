@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from dpa.engine.attack.config import AttackConfig
-from dpa.engine.attack.roles import Generator, Target
+from dpa.engine.attack.objective import Generator, Target
 from dpa.kernels.reference import composite
 
 

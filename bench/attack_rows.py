@@ -10,10 +10,8 @@ import torch
 from torch import Tensor
 
 from dpa.bench.timing import measure
-from dpa.engine.attack.judge import full_precision
-from dpa.engine.attack.objective import mpjpe
-from dpa.engine.attack.roles import Generator, Target
-from dpa.engine.attack.similarity import compare_pictures
+from dpa.engine.attack.judge import compare_pictures, full_precision
+from dpa.engine.attack.objective import Generator, Target, mpjpe
 from dpa.engine.attack.summary import finite_mean
 
 Row = dict[str, Any]

@@ -6,9 +6,8 @@ from typing import Any
 
 from dpa.bench.attack_contenders import AUTO, PLAIN, SAME, UnknownContender, engine, plain
 from dpa.bench.attack_rows import Contender, Task, row, run_in_turns
-from dpa.engine.attack.backends.select import make_backend
-from dpa.engine.attack.config import AttackConfig, AttackRunConfig, OptimiserName
-from dpa.engine.attack.sweep import STEP_SIZES
+from dpa.engine.attack.config import SWEPT, AttackConfig, AttackRunConfig, OptimiserName
+from dpa.engine.attack.steps.choice import make_backend
 
 SERIES: dict[str, OptimiserName] = {PLAIN: "adam", SAME: "adam", AUTO: AttackRunConfig().optimiser}
 """Who is swept, over the step sizes of which optimiser."""
@@ -28,7 +27,7 @@ def sweep_attack(
     rounds: int,
     synchronise: Callable[[], object],
     progress: Callable[[str], None],
-    step_sizes: Mapping[OptimiserName, Sequence[float]] = STEP_SIZES,
+    step_sizes: Mapping[OptimiserName, Sequence[float]] = SWEPT,
 ) -> list[dict[str, Any]]:
     """A row as in `attack_rows.row` for each series and step size, with series, optimiser and step_size.
     All of them take turns. names: of SERIES, all by default. Raises UnknownContender."""

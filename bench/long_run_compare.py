@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from dpa.engine.attack.stored import read_samples
+from dpa.engine.attack.writer import read_samples
 from dpa.engine.runs.directory import RESULTS, RunDirectory
 
 SPEED = ("throughput",)

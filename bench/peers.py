@@ -22,7 +22,7 @@ from dpa.bench.step_scene import first_scene
 from dpa.engine.attack.config import AttackConfig
 from dpa.engine.attack.judge import Judge
 from dpa.engine.attack.objective import Objective
-from dpa.engine.attack.scene import Scene
+from dpa.engine.attack.state import Scene
 from dpa.engine.sessions.errors import MissingPackage
 
 UNBOUNDED = 1e9

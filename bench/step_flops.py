@@ -3,9 +3,9 @@
 from torch import Tensor
 
 from dpa.bench.roofline import count
-from dpa.engine.attack.backends.eager import EagerStep
 from dpa.engine.attack.objective import Objective
-from dpa.engine.attack.scene import Scene
+from dpa.engine.attack.state import Scene
+from dpa.engine.attack.steps.eager import EagerStep
 
 
 def step_gflop(objective: Objective, h_a: Tensor, scene: Scene) -> float:

@@ -13,10 +13,10 @@ from dpa.bench.roofline import count
 from dpa.bench.step_flops import step_gflop
 from dpa.bench.step_scene import first_scene
 from dpa.bench.timing import measure
-from dpa.engine.attack.backends.eager import EagerStep
-from dpa.engine.attack.backends.select import BACKENDS
 from dpa.engine.attack.objective import Objective
-from dpa.engine.attack.scene import Scene
+from dpa.engine.attack.state import Scene
+from dpa.engine.attack.steps.choice import BACKENDS
+from dpa.engine.attack.steps.eager import EagerStep
 from dpa.kernels.reference import composite
 
 PLAIN = "plain"

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from dpa.bench.attack_rows import Task
+from dpa.engine.attack.algorithm import Preparation
 from dpa.engine.attack.judge import Judge
-from dpa.engine.attack.preparation import FrameBatch, Preparation
-from dpa.engine.attack.scene import Scene
+from dpa.engine.attack.state import FrameBatch, Scene
 
 
 def first_scene(task: Task, prefix: Callable[[Tensor], Tensor] | None = None) -> tuple[Tensor, Scene]:

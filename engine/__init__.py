@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dpa.engine.api.samples import Samples, take_samples
     from dpa.engine.attack.algorithm import appearance_attack
     from dpa.engine.attack.config import AttackConfig
-    from dpa.engine.attack.result import AttackResult
+    from dpa.engine.attack.state import AttackResult
     from dpa.engine.evaluation_set import default_evaluation_set
     from dpa.engine.framework_check.contract import check_network
     from dpa.models.data.store import PackedStore
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _HOME = {
     "AnalyzeConfig": "dpa.engine.analysis.config",
     "AttackConfig": "dpa.engine.attack.config",
-    "AttackResult": "dpa.engine.attack.result",
+    "AttackResult": "dpa.engine.attack.state",
     "Outcome": "dpa.engine.analysis.outcome",
     "PackedStore": "dpa.models.data.store",
     "Samples": "dpa.engine.api.samples",

@@ -5,10 +5,10 @@ if not __name__.startswith("dpa."):
 
 from typing import TYPE_CHECKING
 
-from dpa.engine.attack.backends.exporting import offer_exporter
+from dpa.engine.attack.steps.compiled import offer_exporter
 
 if TYPE_CHECKING:
-    from dpa.engine.attack.backends.exporting import GradientExporter
+    from dpa.engine.attack.steps.compiled import GradientExporter
 
 
 def _gradients() -> "GradientExporter":

@@ -12,7 +12,7 @@ from dpa.models.frameworks.base import DisentangledNetwork
 
 
 class CachedGradients:
-    """See engine.attack.backends.exporting. A graph is made anew when weights, options, the plates' size
+    """See engine.attack.steps.compiled. A graph is made anew when weights, options, the plates' size
     or package versions change. folder: default cache_folder() / "step-graphs"."""
 
     def __init__(self, folder: Path | None = None) -> None:

@@ -6,10 +6,8 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from dpa.engine.attack.backends.folding import fold_batch_norms
-from dpa.engine.attack.backends.fused import own_copy
-from dpa.engine.attack.backends.split_decoder import SplitDecoder, without_pose
 from dpa.engine.attack.objective import Objective, mpjpe
+from dpa.engine.attack.steps.fused import SplitDecoder, fold_batch_norms, own_copy, without_pose
 from dpa.export.gradient_sampling import Doubling, centres, crop_weights, hat, paste_weights, sample
 from dpa.models.networks.decoder import UpBlock
 

@@ -5,10 +5,9 @@ from pathlib import Path
 
 from torch import Tensor
 
-from dpa.engine.attack.backends.admission import SEEDS, Agreement, compare
-from dpa.engine.attack.backends.compiled import CompiledStep
-from dpa.engine.attack.backends.eager import EagerStep
 from dpa.engine.attack.objective import Objective
+from dpa.engine.attack.steps.compiled import SEEDS, Agreement, CompiledStep, compare
+from dpa.engine.attack.steps.eager import EagerStep
 from dpa.engine.sessions.manifest import Parity
 from dpa.engine.sessions.protocol import Session
 from dpa.export.gradient import gradient_onnx

@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dpa.engine.attack.roles import Generator
-from dpa.engine.attack.rows import Rows
+from dpa.engine.attack.objective import Generator
+from dpa.engine.attack.state import Rows
 from dpa.models.data.store import PackedStore, as_images
 
 

@@ -9,7 +9,7 @@ from skimage.color import rgb2lab
 from torch import Tensor
 
 from dpa.engine.analysis.codes import BATCH, Backgrounds, Network
-from dpa.engine.attack.rows import Rows
+from dpa.engine.attack.state import Rows
 from dpa.kernels import composite, crop
 
 

@@ -21,7 +21,7 @@ from dpa.models.errors import InputError
 if TYPE_CHECKING:
     import torch
 
-    from dpa.engine.attack.roles import Generator
+    from dpa.engine.attack.objective import Generator
     from dpa.models.data.store import PackedStore
 
 Array = NDArray[np.float64]

@@ -17,6 +17,15 @@ optimiser nor step size; of those that succeeded most often in sweeps over train
 (README; `dpa-engine attack DATA --sweep` prints them anew)."""
 
 
+SWEPT: dict[OptimiserName, tuple[float, ...]] = {
+    "adam": (0.1, 0.25, 0.5, 1.0, 2.0),
+    "sgd": (0.25, 0.5, 1.0, 2.0, 4.0),
+    "sign": (0.05, 0.1, 0.25, 0.5, 1.0),
+    "polyak": (1.0, 2.0, 3.0, 4.0, 6.0),
+}
+"""Step sizes that `--sweep` tries, around each optimiser's default."""
+
+
 class AttackConfig(Config):
     """The attack of Algorithm 1 with what the paper leaves open.
 

@@ -1,28 +1,18 @@
-"""Who decides: an fp32 forward pass of the untouched target on the very frame that is handed out."""
+"""What is said of a finished picture: whether the untouched target breaks on it, and how far it changed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 
-from dpa.engine.attack.buckets import judge_sizes, padded_calls
-from dpa.engine.attack.composition import eight_bit_frames
-from dpa.engine.attack.memory import in_halves
-from dpa.engine.attack.objective import mpjpe
-from dpa.engine.attack.roles import Generator, Target
-from dpa.engine.attack.rows import Rows
-from dpa.engine.attack.scene import Scene
-
-
-@dataclass(frozen=True)
-class Verdict(Rows):
-    """error: [n] mm against q. pose: [n, J, 3] mm. frames: uint8 [n, 3, H, W], what was judged."""
-
-    error: Tensor
-    pose: Tensor
-    frames: Tensor
+from dpa.engine.attack.calls import in_halves, judge_sizes, padded_calls
+from dpa.engine.attack.objective import Generator, Target, eight_bit_frames, mpjpe
+from dpa.engine.attack.state import Scene, Verdict
 
 
 @dataclass(frozen=True)
@@ -82,3 +72,36 @@ def full_precision(device: torch.device) -> Iterator[None]:
         torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
     ):
         yield
+
+
+Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """Measures of two images scaled to [0, 1]. ssim: scikit-image's, 7×7 uniform window, mean over the
+    channels. psnr_db: infinite for equal images. mse: mean over pixels and channels."""
+
+    ssim: float
+    psnr_db: float
+    mse: float
+
+
+def compare_pictures(before: Picture, after: Picture) -> Similarity:
+    """An adversarial image with the one synthesised before the attack. uint8 [h, w, 3] twice, h, w ≥ 7."""
+    one, other = before / 255, after / 255
+    mse = float(mean_squared_error(one, other))
+    # scikit-image has no annotations
+    ssim = float(structural_similarity(one, other, channel_axis=-1, data_range=1))  # type: ignore[no-untyped-call]
+    psnr = float(peak_signal_noise_ratio(one, other, data_range=1)) if mse else np.inf  # type: ignore[no-untyped-call]
+    return Similarity(ssim=ssim, psnr_db=psnr, mse=mse)
+
+
+def inside_box(picture: Picture, box: NDArray[np.floating]) -> Picture:
+    """The pixels of a picture [H, W, 3] that a box θ covers, at least 7 each way, within the picture."""
+    edges = []
+    for scale, centre, length in zip(box[:2], box[2:], picture.shape[1::-1], strict=True):
+        middle, half = (float(centre) + 1) / 2 * length, max(float(scale) * length / 2, 3.5)
+        start = int(np.clip(round(middle - half), 0, length - 7))
+        edges.append(slice(start, int(np.clip(round(middle + half), start + 7, length))))
+    return picture[edges[1], edges[0]]

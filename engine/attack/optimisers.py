@@ -2,14 +2,13 @@
 sample, so a sample can join or leave a batch at any step without a trace on its neighbours."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import Tensor
 
 from dpa.engine.attack.config import OptimiserName
-from dpa.engine.attack.rows import Rows
+from dpa.engine.attack.state import OptimiserState
 
 MOMENTUM = 0.9
 BETAS = (0.9, 0.999)
@@ -21,23 +20,8 @@ BEYOND_MM = 10.0
 """How far beyond its goal `polyak` aims: a step that aims at the threshold itself never exceeds it."""
 
 
-@dataclass(frozen=True)
-class OptimiserState(Rows):
-    """first, second: [B, A], running moments of the gradient. step: [B] int64, updates made so far."""
-
-    first: Tensor
-    second: Tensor
-    step: Tensor
-
-
 Update = Callable[[Tensor, Tensor, Tensor, OptimiserState], tuple[Tensor, OptimiserState]]
 """(h_a [B, A], gradient [B, A], error [B] mm at h_a, state) → the next h_a and state, uphill."""
-
-
-def fresh_state(h_a: Tensor) -> OptimiserState:
-    """The memory before the first update, for codes h_a [B, A]."""
-    step = torch.zeros(len(h_a), dtype=torch.int64, device=h_a.device)
-    return OptimiserState(torch.zeros_like(h_a), torch.zeros_like(h_a), step)
 
 
 def adam(

@@ -1,23 +1,23 @@
-"""One run: samples of a store through the attack into the shards of a run directory."""
+"""One run: samples of a store through the attack into the shards of a run directory; and several step sizes
+tried on the same samples."""
 
-from dataclasses import dataclass
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dpa.engine.attack.algorithm import Progress, attack_stream
-from dpa.engine.attack.backends.select import make_backend
-from dpa.engine.attack.config import AttackRunConfig
-from dpa.engine.attack.inputs import INPUTS, began_with, inputs_of, require_same
-from dpa.engine.attack.loader import frame_batches
-from dpa.engine.attack.plates import PlateWindow
-from dpa.engine.attack.preparation import InitialPose
-from dpa.engine.attack.result import AttackResult
+from dpa.engine.attack.algorithm import InitialPose, Progress, appearance_attack, attack_stream
+from dpa.engine.attack.config import AttackConfig, AttackRunConfig
+from dpa.engine.attack.loading import PlateWindow, frame_batches
+from dpa.engine.attack.resume import INPUTS, Kept, began_with, inputs_of, keep_whole_shards, require_same
 from dpa.engine.attack.scheduler import AT_ONCE
-from dpa.engine.attack.stored import SAMPLES, Kept, keep_whole_shards, read_samples
-from dpa.engine.attack.summary import COLUMNS, RunFacts, summarise
-from dpa.engine.attack.writer import ShardWriter
+from dpa.engine.attack.state import AttackResult
+from dpa.engine.attack.steps.choice import make_backend
+from dpa.engine.attack.summary import COLUMNS, RunFacts, finite_mean, summarise
+from dpa.engine.attack.writer import SAMPLES, ShardWriter, read_samples, sample_columns
 from dpa.engine.runs.directory import RESULTS, RunDirectory
 from dpa.engine.runs.environment import devices, versions
 from dpa.models.data.store import PackedStore
@@ -149,3 +149,41 @@ def device_in_words(device: torch.device) -> str:
     if device.type == "cpu":
         return f"{known['cpu']}, {torch.get_num_threads()} threads"
     return known[f"{device.type}:{device.index or 0}"]
+
+
+def sweep_step_sizes(
+    networks: Networks,
+    store: PackedStore,
+    rows: NDArray[np.int64],
+    config: AttackConfig,
+    step_sizes: Sequence[float],
+) -> list[dict[str, float | None]]:
+    """The attack on the frames `rows` at each step size, which all must fit into memory.
+
+    Each entry: step_size, success_rate, p50 and p90 iterations, final_mm, psnr_db of the frame and
+    box_psnr_db inside the person's box, samples_per_s.
+    """
+    device = networks.device
+    frames, plates = store.frames_at(rows).to(device), store.plates_tensor().to(device)
+    plate_index = torch.from_numpy(store.plate[rows]).to(device)
+    entries: list[dict[str, float | None]] = []
+    for step_size in step_sizes:
+        tried = config.model_copy(update={"step_size": step_size})
+        started = time.perf_counter()
+        result = appearance_attack(networks.generator, networks.target, frames, plates, plate_index, tried)
+        seconds = time.perf_counter() - started
+        columns = sample_columns(replace(result, index=torch.from_numpy(rows)), store)
+        iterations = columns["iterations"].astype(float)
+        entries.append(
+            {
+                "step_size": step_size,
+                "success_rate": finite_mean(columns["success"]),
+                "p50": float(np.percentile(iterations, 50)),
+                "p90": float(np.percentile(iterations, 90)),
+                "final_mm": finite_mean(columns["final_error_mm"]),
+                "psnr_db": finite_mean(columns["psnr_db"]),
+                "box_psnr_db": finite_mean(columns["box_psnr_db"]),
+                "samples_per_s": len(rows) / seconds,
+            }
+        )
+    return entries

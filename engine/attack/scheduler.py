@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from dpa.engine.attack.backends.protocol import StepBackend, StepResult, evaluate
-from dpa.engine.attack.judge import Judge, Verdict
-from dpa.engine.attack.memory import Limited, OutOfMemory, attempt
+from dpa.engine.attack.calls import OutOfMemory, attempt
+from dpa.engine.attack.judge import Judge
 from dpa.engine.attack.optimisers import Update
-from dpa.engine.attack.result import AttackResult, Status
-from dpa.engine.attack.slots import Slots
+from dpa.engine.attack.state import AttackResult, Slots, Status, Verdict
+from dpa.engine.attack.steps.eager import Limited, StepBackend, StepResult, evaluate
 
 AT_ONCE = 32
 """Results that are handed out together: bounds the full-resolution frames in memory."""

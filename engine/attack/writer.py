@@ -1,4 +1,4 @@
-"""Results on their way to the disk, on a thread of their own: the attack goes on meanwhile."""
+"""Results on their way to the disk, on a thread of their own: the tables that a run writes."""
 
 import queue
 import threading
@@ -8,12 +8,91 @@ from types import TracebackType
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
-from dpa.engine.attack.result import AttackResult
-from dpa.engine.attack.samples import Column, picture_columns, sample_columns
-from dpa.engine.attack.stored import PICTURES, SAMPLES
+from dpa.engine.attack.judge import Similarity, compare_pictures, inside_box
+from dpa.engine.attack.state import AttackResult
 from dpa.engine.runs.directory import RunDirectory
 from dpa.models.data.store import PackedStore
+from dpa.models.training.pose_metrics import mpjpe
+
+Column = NDArray[np.generic]
+
+SAMPLES, PICTURES = "samples.parquet", "adversarial"
+"""The two tables: a row of figures a sample, and the frames of some."""
+
+FROM_STORE = ("subject", "action", "sequence", "camera", "frame")
+FROM_RESULT = (
+    "status",
+    "success",
+    "iterations",
+    "initial_error_mm",
+    "final_error_mm",
+    "forwards",
+    "backwards",
+    "h_a",
+    "h_a0",
+    "h_p0",
+    "box",
+    "initial_pose",
+    "final_pose",
+    "trace",
+)
+
+
+def sample_columns(result: AttackResult, store: PackedStore) -> dict[str, Column]:
+    """Figures of some samples, whose `index` are frame numbers of `store`.
+
+    Beside the fields of AttackResult and the store's columns: ground_truth_error_mm, the MPJPE of the
+    initial prediction; ssim, psnr_db and mse between synthesised and adversarial frame, and the same
+    inside the person's box as box_ssim, box_psnr_db and box_mse.
+    """
+    rows = to_numpy(result.index)
+    before, after = to_pictures(result.initial_frame), to_pictures(result.adversarial_frame)
+    boxes = to_numpy(result.box)
+    whole = [compare_pictures(*pair) for pair in zip(before, after, strict=True)]
+    inside = [
+        compare_pictures(inside_box(one, box), inside_box(other, box))
+        for one, other, box in zip(before, after, np.nan_to_num(boxes), strict=True)
+    ]
+    truth = store.poses[rows].astype(float)
+    return {
+        "index": rows,
+        **{name: getattr(store, name)[rows] for name in FROM_STORE},
+        **{name: to_numpy(getattr(result, name)) for name in FROM_RESULT},
+        "ground_truth_error_mm": mpjpe(to_numpy(result.initial_pose).astype(float), truth),
+        **_similarities(whole, ""),
+        **_similarities(inside, "box_"),
+    }
+
+
+def picture_columns(result: AttackResult) -> dict[str, Column]:
+    """index; synthesised, adversarial: uint8 [n, H, W, 3], the frames before and after the attack."""
+    return {
+        "index": to_numpy(result.index),
+        "synthesised": to_pictures(result.initial_frame),
+        "adversarial": to_pictures(result.adversarial_frame),
+    }
+
+
+def _similarities(values: list[Similarity], prefix: str) -> dict[str, Column]:
+    return {
+        prefix + name: np.array([getattr(v, name) for v in values]) for name in ("ssim", "psnr_db", "mse")
+    }
+
+
+def to_numpy(values: Tensor) -> Column:
+    """A tensor from any device."""
+    array: Column = values.detach().cpu().numpy()
+    return array
+
+
+def to_pictures(frames: Tensor) -> NDArray[np.uint8]:
+    """uint8 [n, 3, H, W] → [n, H, W, 3]."""
+    pictures: NDArray[np.uint8] = frames.permute(0, 2, 3, 1).cpu().numpy()
+    return pictures
+
 
 SHARD_ROWS = 256
 """Samples in a shard, about; a run that is killed loses at most these and those under attack."""
@@ -115,3 +194,13 @@ class ShardWriter:
 def joined(parts: Sequence[dict[str, Column]]) -> dict[str, Column]:
     """Tables of the same columns, one under the other."""
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def read_samples(run: RunDirectory, columns: Sequence[str] | None = None) -> dict[str, Column]:
+    """The table of samples in the order of their `index`, whatever order they ended in, so that a mean
+    over it is the same number however often the run was stopped. columns: all by default; each of a
+    sample's long ones (codes, poses, trace) costs memory. Raises BadShard."""
+    wanted = None if columns is None else list(dict.fromkeys(("index", *columns)))
+    samples = run.read_shards(SAMPLES, wanted)
+    order = samples["index"].argsort(kind="stable")
+    return {name: column[order] for name, column in samples.items()}

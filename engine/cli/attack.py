@@ -65,7 +65,7 @@ def attack(
     Tables (zoo card, reproduce) are made with --optimiser adam --backend eager.
     """
     from dpa.engine.attack.config import AttackRunConfig
-    from dpa.engine.attack.resuming import OptionWithResume, resumed_settings
+    from dpa.engine.attack.resume import OptionWithResume, resumed_settings
     from dpa.engine.runs.directory import RunDirectory
     from dpa.models.config import load_config, to_yaml
 
@@ -135,7 +135,7 @@ def _attack(
     import json
 
     from dpa.engine.attack.progress import attack_progress
-    from dpa.engine.attack.resuming import way_on
+    from dpa.engine.attack.resume import way_on
     from dpa.engine.attack.run import run_attack
     from dpa.engine.evaluation_set import choose_samples
     from dpa.engine.report.attack_report import write_attack_report
@@ -199,13 +199,14 @@ def _percent(share: float) -> str:
 def _sweep(settings: "AttackRunConfig", networks: "Networks", store: "PackedStore", as_json: bool) -> None:
     import json
 
+    from dpa.engine.attack.config import SWEPT
+    from dpa.engine.attack.run import sweep_step_sizes
     from dpa.engine.attack.summary import data_note
-    from dpa.engine.attack.sweep import STEP_SIZES, sweep_step_sizes
     from dpa.engine.cli.console import print_table
     from dpa.engine.evaluation_set import choose_samples
 
     chosen = choose_samples(store, settings.samples, settings.seed, settings.subjects)
-    rows = sweep_step_sizes(networks, store, chosen, settings, STEP_SIZES[settings.optimiser])
+    rows = sweep_step_sizes(networks, store, chosen, settings, SWEPT[settings.optimiser])
     if as_json:
         typer.echo(json.dumps({"target": settings.target, "optimiser": settings.optimiser, "rows": rows}))
         return

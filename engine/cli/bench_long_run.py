@@ -37,7 +37,7 @@ def long_run(
     from dpa.bench.circumstances import circumstances
     from dpa.bench.long_run_compare import compare_runs
     from dpa.bench.long_run_process import watch
-    from dpa.engine.attack.inputs import began_with
+    from dpa.engine.attack.resume import began_with
     from dpa.engine.runs.directory import RESULTS, RunDirectory
     from dpa.models.data.store import PackedStore
 

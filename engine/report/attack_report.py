@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from dpa.engine.attack.run import evenly
-from dpa.engine.attack.stored import PICTURES, SAMPLES, read_samples
 from dpa.engine.attack.summary import COLUMNS, finite_mean, subject_order
+from dpa.engine.attack.writer import PICTURES, SAMPLES, read_samples
 from dpa.engine.report.attack_figures import ShownSample, around, error_curves, sample_grid
 from dpa.engine.report.attack_page import Data, attack_markdown
 from dpa.engine.runs.directory import RunDirectory

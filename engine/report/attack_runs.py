@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dpa.engine.attack.stored import read_samples
 from dpa.engine.attack.summary import data_note, finite_mean
+from dpa.engine.attack.writer import read_samples
 from dpa.engine.runs.directory import COMMAND, RESULTS, RunDirectory
 from dpa.engine.runs.errors import NotARun
 from dpa.models.data.store import PackedStore

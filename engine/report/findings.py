@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpa.engine.analysis.config import ANALYSES
-from dpa.engine.attack.stored import read_samples
+from dpa.engine.attack.writer import read_samples
 from dpa.engine.report.attack_runs import AttackRun, Role, read_run
 from dpa.engine.report.paper import FRAMEWORKS
 from dpa.engine.runs.directory import RESULTS, RunDirectory

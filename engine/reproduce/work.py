@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 from dpa.engine.analysis.run import keep, save_arrays
 from dpa.engine.analysis.study import Study
 from dpa.engine.analysis.suite import analyse
-from dpa.engine.attack.algorithm import appearance_attack
+from dpa.engine.attack.algorithm import InitialPose, appearance_attack
 from dpa.engine.attack.config import AttackConfig, AttackRunConfig
-from dpa.engine.attack.preparation import InitialPose
 from dpa.engine.attack.run import Networks, run_attack
-from dpa.engine.attack.samples import to_numpy, to_pictures
-from dpa.engine.attack.stored import read_samples
+from dpa.engine.attack.writer import read_samples, to_numpy, to_pictures
 from dpa.engine.evaluation_set import choose_samples
 from dpa.engine.report.attack_report import shown_rows, write_attack_report
 from dpa.engine.reproduce.config import ReproduceConfig

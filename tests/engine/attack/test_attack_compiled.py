@@ -8,17 +8,20 @@ import torch
 
 import dpa.export  # noqa: F401  offers the exporter
 from dpa.engine.attack.algorithm import appearance_attack
-from dpa.engine.attack.backends import exporting
-from dpa.engine.attack.backends.admission import WrongGradient, admit, compare
-from dpa.engine.attack.backends.auto import fastest
-from dpa.engine.attack.backends.compiled import CompiledStep, NoExporter, compiled_step
-from dpa.engine.attack.backends.eager import EagerStep
-from dpa.engine.attack.backends.fused import FusedStep
-from dpa.engine.attack.backends.probes import probe
-from dpa.engine.attack.backends.protocol import StepResult
-from dpa.engine.attack.backends.select import automatic
 from dpa.engine.attack.config import AttackConfig
 from dpa.engine.attack.objective import Objective
+from dpa.engine.attack.steps import compiled as exporting
+from dpa.engine.attack.steps.choice import automatic, fastest
+from dpa.engine.attack.steps.compiled import (
+    CompiledStep,
+    NoExporter,
+    WrongGradient,
+    admit,
+    compare,
+    compiled_step,
+)
+from dpa.engine.attack.steps.eager import EagerStep, StepResult, probe
+from dpa.engine.attack.steps.fused import FusedStep
 from dpa.engine.sessions.onnxruntime_session import OnnxRuntimeSession
 from dpa.export.gradient_cache import CachedGradients
 from dpa.export.gradient_module import GradientModule

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from dpa.engine.attack.algorithm import appearance_attack
-from dpa.engine.attack.backends.eager import EagerStep
-from dpa.engine.attack.backends.select import make_backend
 from dpa.engine.attack.config import AttackConfig
+from dpa.engine.attack.steps.choice import make_backend
+from dpa.engine.attack.steps.eager import EagerStep
 from dpa.models.frameworks.foreign import ForeignNetwork
 from dpa.models.frameworks.program import wrap_program
 

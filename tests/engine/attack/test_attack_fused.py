@@ -6,15 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from dpa.engine.attack.algorithm import appearance_attack
-from dpa.engine.attack.backends.eager import EagerStep
-from dpa.engine.attack.backends.folding import fold_batch_norms
-from dpa.engine.attack.backends.fused import FusedStep, NotFusable
-from dpa.engine.attack.backends.split_decoder import SplitDecoder
+from dpa.engine.attack.algorithm import Preparation, appearance_attack
 from dpa.engine.attack.config import AttackConfig
 from dpa.engine.attack.judge import Judge
 from dpa.engine.attack.objective import Objective
-from dpa.engine.attack.preparation import FrameBatch, Preparation
+from dpa.engine.attack.state import FrameBatch
+from dpa.engine.attack.steps.eager import EagerStep
+from dpa.engine.attack.steps.fused import FusedStep, NotFusable, SplitDecoder, fold_batch_norms
 
 
 def both_steps(world, dtype, freeze_box=False):

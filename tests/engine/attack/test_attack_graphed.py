@@ -6,13 +6,11 @@ import logging
 import pytest
 import torch
 
-from dpa.engine.attack.backends.eager import EagerStep
-from dpa.engine.attack.backends.fused import FusedStep
-from dpa.engine.attack.backends.graphed import GraphedStep
-from dpa.engine.attack.backends.probes import probe
-from dpa.engine.attack.backends.protocol import StepResult
-from dpa.engine.attack.backends.select import fused_step
 from dpa.engine.attack.objective import Objective
+from dpa.engine.attack.steps.choice import fused_step
+from dpa.engine.attack.steps.eager import EagerStep, StepResult, probe
+from dpa.engine.attack.steps.fused import FusedStep
+from dpa.engine.attack.steps.graphed import GraphedStep
 
 
 class Recorder:

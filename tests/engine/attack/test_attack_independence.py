@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from dpa.engine.attack.algorithm import appearance_attack
-from dpa.engine.attack.buckets import cut, judge_sizes, padded_calls, powers_of_two, step_sizes
+from dpa.engine.attack.calls import cut, judge_sizes, padded_calls, powers_of_two, step_sizes
 from dpa.engine.attack.config import AttackConfig
-from dpa.engine.attack.result import Status
+from dpa.engine.attack.state import Status
 from dpa.models.training.checkpoint import load_network
 
 TOLERANCES_MM = {torch.float64: 1e-6, torch.float32: 0.5}

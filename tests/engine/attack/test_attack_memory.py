@@ -8,9 +8,8 @@ import torch
 
 from dpa.engine.attack import algorithm
 from dpa.engine.attack.algorithm import appearance_attack
-from dpa.engine.attack.buckets import powers_of_two
+from dpa.engine.attack.calls import OutOfMemory, in_halves, memory_ran_out, powers_of_two
 from dpa.engine.attack.config import AttackConfig
-from dpa.engine.attack.memory import OutOfMemory, in_halves, memory_ran_out
 
 LEVELS = (10, 100, 150, 60, 20, 90, 120, 30, 70, 140, 50)
 CPU_COMPLAINT = "[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory"

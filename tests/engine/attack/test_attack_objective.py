@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from dpa.engine.attack.algorithm import Preparation
 from dpa.engine.attack.judge import Judge
 from dpa.engine.attack.objective import Objective, mpjpe
-from dpa.engine.attack.preparation import FrameBatch, Preparation
+from dpa.engine.attack.state import FrameBatch
 
 
 def prepared(world):
@@ -90,7 +91,7 @@ def test_mpjpe_has_a_zero_gradient_where_the_poses_meet():
 def test_colours_beyond_white_and_black_do_not_reach_the_target(linear_network, grey_frames):
     """Level 300 is painted as 255; the unclamped objective sees 300."""
     network, plates = linear_network(), grey_frames(0)
-    from dpa.engine.attack.scene import Scene
+    from dpa.engine.attack.state import Scene
 
     scene = Scene(
         pose_code=torch.zeros(1, 1, dtype=torch.float64),

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from dpa.engine.attack.config import AttackConfig
-from dpa.engine.attack.optimisers import OptimiserState, fresh_state, make_update
+from dpa.engine.attack.optimisers import make_update
+from dpa.engine.attack.state import OptimiserState, fresh_state
 
 
 def oracle(name, start, gradients, step_size):

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from dpa.engine.attack import writer as writing
-from dpa.engine.attack.loader import frame_batches
+from dpa.engine.attack.loading import frame_batches
 from dpa.engine.attack.progress import Pace
 from dpa.engine.attack.writer import GROUPS_AHEAD, ShardWriter
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from dpa.engine.attack.plates import PlateWindow
-from dpa.engine.attack.preparation import FrameBatch
+from dpa.engine.attack.loading import PlateWindow
+from dpa.engine.attack.state import FrameBatch
 
 PLATES = 12
 

@@ -12,10 +12,10 @@ import torch
 import typer
 from typer.testing import CliRunner
 
-from dpa.engine.attack import inputs
+from dpa.engine.attack import resume as inputs
 from dpa.engine.attack import run as attack_run
 from dpa.engine.attack import writer as writing
-from dpa.engine.attack.resuming import OptionWithResume, OtherSetting
+from dpa.engine.attack.resume import OptionWithResume, OtherSetting
 from dpa.engine.cli.attack import attack
 from dpa.engine.report import attack_report
 from dpa.engine.runs import directory

@@ -7,7 +7,7 @@ import torch
 
 from dpa.engine.attack.algorithm import TrainingMode, appearance_attack
 from dpa.engine.attack.config import AttackConfig
-from dpa.engine.attack.result import Status
+from dpa.engine.attack.state import Status
 
 
 def attack(network, frames, progress=None, **config):

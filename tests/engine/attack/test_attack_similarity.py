@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dpa.engine.attack.similarity import compare_pictures, inside_box
+from dpa.engine.attack.judge import compare_pictures, inside_box
 from dpa.engine.attack.summary import finite_mean, subject_order
 
 

@@ -55,7 +55,7 @@ def test_auto_attacks_as_the_command_does():
 def test_the_command_draws_the_front(task, monkeypatch, tmp_path):
     monkeypatch.setitem(matmul.SIDE, "cpu", 64)
     monkeypatch.setattr("dpa.bench.attack_task.load_task", lambda *_: task)
-    monkeypatch.setitem(attack_sweep.STEP_SIZES, "polyak", (0.2,))
+    monkeypatch.setitem(attack_sweep.SWEPT, "polyak", (0.2,))
     path = tmp_path / "front.png"
     arguments = ["bench", "attack", "--sweep", "--name", "auto", "--max-steps", "2", "--min-error", "60"]
     made = json.loads(CliRunner().invoke(app, [*arguments, "--plot", str(path), "--json"]).stdout)

@@ -11,7 +11,8 @@ from dpa.bench.peers import PEERS, ErrorOfCode, art_unit_steps, foolbox_adam, pe
 from dpa.bench.step_scene import first_scene
 from dpa.engine.attack.config import AttackConfig
 from dpa.engine.attack.objective import Objective
-from dpa.engine.attack.optimisers import fresh_state, make_update
+from dpa.engine.attack.optimisers import make_update
+from dpa.engine.attack.state import fresh_state
 from dpa.engine.sessions.errors import MissingPackage
 
 

@@ -12,9 +12,8 @@ from dpa.bench.attack_rows import Task
 from dpa.bench.peak_memory import peak_mb
 from dpa.bench.step_plot import plot_steps
 from dpa.bench.step_rows import PlainStep, measure_steps
-from dpa.engine.attack.backends.eager import EagerStep
-from dpa.engine.attack.backends.probes import probe
 from dpa.engine.attack.objective import Objective
+from dpa.engine.attack.steps.eager import EagerStep, probe
 from dpa.engine.cli.app import app
 
 

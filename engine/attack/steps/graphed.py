@@ -12,9 +12,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from dpa.engine.attack.backends.protocol import StepBackend, StepResult
-from dpa.engine.attack.memory import memory_ran_out
-from dpa.engine.attack.scene import Scene
+from dpa.engine.attack.calls import memory_ran_out
+from dpa.engine.attack.state import Scene
+from dpa.engine.attack.steps.eager import StepBackend, StepResult
 
 WARM_UPS = 3
 """Plain calls before the recording: libraries choose their algorithms and load their kernels in them."""
