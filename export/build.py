@@ -90,7 +90,7 @@ def build_engines(
     plans, which also fix the frame size to that of `frames`; judged: so many of `frames` are attacked, and
     every engine that can judge is asked for its verdicts. parity.json keeps every figure, those of
     rejected engines included. A precision that a graph does not have is left out. Whatever
-    raises leaves `out` as it was.
+    raises leaves `out` as it was; NotOurs where it holds something else than engines.
     """
     check_graphs(graphs)
     if any(variant.backend == "tensorrt" for variant in variants):

@@ -123,7 +123,8 @@ def _open(network: DisentangledNetwork, graph: Graph, folder: Path) -> Session:
 
 
 def _export(network: DisentangledNetwork, graph: Graph, folder: Path) -> Session:
-    with replacing_folder(folder) as work:
+    # whatever lies under a key of the cache was put there by this function, damaged or not
+    with replacing_folder(folder, ours=lambda _: True) as work:
         session = OnnxRuntimeSession(export_onnx(graph, work / FILE).read_bytes())
         parity = measure_parity(network, graph, session, _textures(), LIMIT_MM)
         if not within_limit(parity):

@@ -5,38 +5,44 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dpa.engine.sessions.manifest import MANIFEST, EngineEntry, FileEntry, Manifest
+from dpa.engine.sessions.errors import EngineFolderError
+from dpa.engine.sessions.manifest import MANIFEST, EngineEntry, FileEntry, Manifest, read_manifest
 from dpa.export.fingerprint import package_versions, weights_fingerprint
+from dpa.models.artefacts import require_ours
 from dpa.models.atomic import sync_folder, write_text
-from dpa.models.errors import InputError
 from dpa.models.frameworks.base import DisentangledNetwork
 
+KIND = "an engine folder"
 
-class OutputInTheWay(InputError):
-    """The folder to write exists and is not an engine folder."""
+
+def holds_only_engines(folder: Path) -> bool:
+    """Whether the manifest is an engine folder's and names every file in it: a data set has a manifest.json
+    too, and a file that somebody put beside engines is not ours to remove."""
+    try:
+        manifest = read_manifest(folder)
+    except EngineFolderError:
+        return False
+    return all(path.is_file() and path.name in {*manifest.files, MANIFEST} for path in folder.iterdir())
 
 
 @contextmanager
-def replacing_folder(out: Path) -> Iterator[Path]:
+def replacing_folder(out: Path, ours: Callable[[Path], bool] = holds_only_engines) -> Iterator[Path]:
     """Yield a temporary folder that takes the place of `out` when the block ends without an error.
 
-    Raises OutputInTheWay, before anything is built, when `out` holds something else than engines.
+    ours: whether what `out` holds may be replaced. Raises NotOurs, before anything is built and once more
+    before the exchange, when it may not.
     """
-    if out.exists() and not (out / MANIFEST).is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise OutputInTheWay(
-            found=f"{out} exists and is not an engine folder",
-            expected="a new folder, an empty one, or engines to replace",
-            remedy="name another folder with --out",
-        )
+    require_ours(out, KIND, ours)
     out.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
         yield work
         work.chmod(0o755)
+        require_ours(out, KIND, ours)
         if out.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
             out.rename(old / out.name)

@@ -10,11 +10,14 @@ from dpa.engine.calibration.scale import Reading
 from dpa.engine.reproduce.config import ReproduceConfig
 from dpa.engine.reproduce.participants import Member
 from dpa.engine.reproduce.plan import attack_folder, folder_of, plan
-from dpa.engine.reproduce.stage import Progress, carry_out_missing
+from dpa.engine.reproduce.stage import KIND, Progress, carry_out_missing
 from dpa.engine.reproduce.work import Laboratory, PoseSession
 from dpa.engine.runs.directory import RESULTS
+from dpa.models.artefacts import claim
 from dpa.models.data.store import PackedStore
 from dpa.models.errors import InputError
+
+TABLE = "calibration.json"
 
 
 def stages_of(names: Sequence[str]) -> tuple[str, ...]:
@@ -35,7 +38,9 @@ def take_readings(
     pose_session: PoseSession | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Reading]:
-    """Attacks and analyses each network, or finds it done in `out`. wanted: ATTACK and names of analyses."""
+    """Attacks and analyses each network, or finds it done in `out`. wanted: ATTACK and names of analyses.
+    Raises NotOurs where `out` holds something else."""
+    claim(out, KIND, _was_a_calibration)
     folders = {
         (member.name, stage): attack_folder(member, member) if stage == ATTACK else folder_of(member, stage)
         for member in members
@@ -56,6 +61,15 @@ def take_readings(
         )
         for member in members
     }
+
+
+def _was_a_calibration(out: Path) -> bool:
+    """Whether an unmarked folder is an earlier version's, by its table."""
+    try:
+        found = json.loads((out / TABLE).read_text())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and {"networks", "measures"} <= found.keys()
 
 
 def _figures(folder: Path, stage: str) -> dict[str, float | None]:

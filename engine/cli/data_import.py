@@ -63,6 +63,7 @@ def import_data(
     from dpa.models.data.importers.run import LAYOUTS, import_catalogue
     from dpa.models.data.store import PackedStore
 
+    _require_own_list(out)
     catalogue = LAYOUTS[layout.value](source, extrinsics)
     names = [name.strip() for part in subjects or () for name in part.split(",") if name.strip()]
     catalogue = catalogue.only(tuple(names) or None, every)
@@ -113,11 +114,23 @@ def _bar() -> "Iterator[Callable[[int, int], None]]":
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
+def _list_of(out: Path) -> Path:
+    return out.with_name(f"{out.name}.quarantine.jsonl")
+
+
+def _require_own_list(out: Path) -> None:
+    """Raises NotOurs, before the import, where its list would take the place of another file."""
+    from dpa.models.artefacts import json_lines_of, require_our_file
+
+    kind = "the list of an earlier import"
+    require_our_file(_list_of(out), kind, lambda path: json_lines_of(path, ("name", "reason")))
+
+
 def _keep_list(out: Path, report: "ImportReport") -> Path | None:
     """Writes OUT.quarantine.jsonl (name, reason) and returns its path; None when nothing was left out."""
     from dpa.models.atomic import write_text
 
-    path = out.with_name(f"{out.name}.quarantine.jsonl")
+    path = _list_of(out)
     left_out = [(bad.name, bad.reason) for bad in report.quarantined]
     left_out += [(name, f"skipped: {why}") for name, why in report.skipped]
     if not left_out:

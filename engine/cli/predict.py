@@ -51,12 +51,14 @@ def predict(
 
     from dpa.engine.prediction.overlay import both, overlay_writer
     from dpa.engine.prediction.progress import frame_progress
-    from dpa.engine.prediction.quarantine import keep_list, tell
+    from dpa.engine.prediction.quarantine import keep_list, list_of, tell
     from dpa.engine.prediction.sources import count_frames, read_sources
     from dpa.engine.prediction.stream import predict_stream
     from dpa.engine.prediction.writers import jsonl_writer, open_writer
     from dpa.models.errors import DpaError
 
+    if out is not None:
+        list_of(out)
     session = _session(engine, network, precision, backend, device, rebuild_plans)
     items = read_sources(sources, size, threads, stride)
     draw = overlay_writer(overlay) if overlay is not None else None

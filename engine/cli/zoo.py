@@ -16,7 +16,7 @@ Flag = typer.Option
 
 def build(
     name: Annotated[str, typer.Argument(help="A recipe in models/zoo/recipes, e.g. nsd.")],
-    out: Annotated[Path, typer.Option(help="Where the network's folder goes.")] = Path("models/zoo"),
+    out: Annotated[Path, typer.Option(help="Where the network's folder goes.")] = Path("runs/zoo/built"),
     work: Annotated[Path, typer.Option(help="Data, checkpoints and logs of the build.")] = Path("runs/zoo"),
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
@@ -38,19 +38,22 @@ def build(
 
 def card(
     name: Annotated[str, typer.Argument(help="A network of the zoo, e.g. nsd.")],
+    out: Annotated[Path | None, typer.Option(help="Run directory. [runs/card-TIME]")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
-    """Measure a bundled network again, write its model card anew and print it."""
-    from tempfile import TemporaryDirectory
-
-    from dpa.engine.zoo.build import describe
+    """Measure a bundled network again, print its model card and keep it in a run directory."""
+    from dpa.engine.runs.directory import RunDirectory
+    from dpa.engine.zoo.build import CARD, describe
     from dpa.models.devices import pick_device
     from dpa.models.training.checkpoint import network_folder
+    from dpa.models.zoo.recipe import read_recipe
 
     folder = network_folder(f"zoo:{name}")
-    with TemporaryDirectory() as scratch:
-        describe(name, folder, Path(scratch) / "attack", pick_device(device))
-    typer.echo((folder / "README.md").read_text())
+    read_recipe(name)  # the card quotes it; better missed before the attack than after
+    with RunDirectory.create(out, "card", {"network": f"zoo:{name}", "device": device}) as run:
+        describe(name, folder, run.path, run.path / "attack", pick_device(device))
+    typer.echo((run.path / CARD).read_text())
+    typer.echo(f"card: {run.path / CARD}", err=True)
 
 
 def ablate(
@@ -191,7 +194,7 @@ def calibrate(
     from dpa.engine.attack.progress import generation_progress
     from dpa.engine.calibration.markdown import calibration_markdown
     from dpa.engine.calibration.measures import REFERENCES
-    from dpa.engine.calibration.run import stages_of, take_readings
+    from dpa.engine.calibration.run import TABLE, stages_of, take_readings
     from dpa.engine.calibration.scale import calibrate as verdicts
     from dpa.engine.cli.console import print_table
     from dpa.engine.evaluation_set import default_evaluation_set
@@ -218,7 +221,7 @@ def calibrate(
     with stage_progress() as progress:
         readings = take_readings(settings, members, wanted, store, out, cached_pose_session, progress)
     found = verdicts(readings)
-    write_json(out / "calibration.json", found.as_json())
+    write_json(out / TABLE, found.as_json())
     if as_json:
         typer.echo(json.dumps(found.as_json()))
         return

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from dpa.models.artefacts import csv_of, json_lines_of, require_our_file
 from dpa.models.atomic import replacing
 from dpa.models.data.contract import JOINT_NAMES
 from dpa.models.errors import InputError
@@ -39,13 +40,15 @@ Write = Callable[[Batch], None]
 def open_writer(out: Path) -> Iterator[Write]:
     """A function that appends batches to `out`, in the format of its suffix (.jsonl, .csv, .parquet).
 
-    The file takes its name when the block ends without an error. Raises UnknownFormat.
+    The file takes its name when the block ends without an error. Raises UnknownFormat, NotOurs where it
+    would take the place of a file that holds no predictions.
     """
     openers = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet}
     if out.suffix not in openers:
         raise UnknownFormat(
             f"output {out.name!r}", f"a name that ends in {', '.join(openers)}", "rename the output"
         )
+    require_our_file(out, "predictions", OURS[out.suffix])
     with replacing(out) as temporary, openers[out.suffix](temporary) as write:
         yield write
 
@@ -111,3 +114,21 @@ def _parquet(path: Path) -> Iterator[Write]:
             table.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
 
         yield write
+
+
+def _parquet_of_ours(path: Path) -> bool:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return {"source", "index", "pose_mm", "box"} <= set(pq.read_schema(path).names)
+    except pa.ArrowException:
+        return False
+
+
+OURS: dict[str, Callable[[Path], bool]] = {
+    ".jsonl": lambda path: json_lines_of(path, ("source", "index", "pose_mm", "box")),
+    ".csv": lambda path: csv_of(path, ("source", "index", f"{JOINT_NAMES[0]}_x")),
+    ".parquet": _parquet_of_ours,
+}
+"""By the ending of its name, whether a file holds predictions of an earlier call."""

@@ -1,6 +1,7 @@
 """Which networks take part: what they are called, what they are, and which are missing."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,9 @@ from dpa.models.training.checkpoint import (
     zoo_names,
 )
 from dpa.models.zoo.recipe import recipe_names
+
+NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]*[A-Za-z0-9_-])?")
+"""A framework's name is also that of its folder below --out."""
 
 TITLES = PAPER_NAMES | {"cssl-da": "CSSL (DA)"}
 """The paper's names of its networks."""
@@ -78,6 +82,8 @@ def find_members(names: Sequence[str]) -> tuple[list[Member], list[Missing]]:
         raise BadMember("no framework at all")
     for text in names:
         name, equals, path = text.partition("=")
+        if not NAME.fullmatch(name) or len(name) > 64:
+            raise BadMember(f"framework {name!r}, a name of more than letters, digits, spaces, '.', '_', '-'")
         if name in seen:
             raise BadMember(f"framework {name!r} twice")
         seen.add(name)

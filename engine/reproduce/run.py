@@ -10,10 +10,10 @@ from dpa.engine.report.findings import NOTE
 from dpa.engine.reproduce.config import ReproduceConfig
 from dpa.engine.reproduce.participants import Member, Missing, find_members, find_references
 from dpa.engine.reproduce.plan import plan
-from dpa.engine.reproduce.stage import KEY, Progress, Stage, carry_out_missing
+from dpa.engine.reproduce.stage import KEY, KIND, Progress, Stage, carry_out_missing
 from dpa.engine.reproduce.work import Laboratory, PoseSession
 from dpa.engine.runs.environment import devices, versions
-from dpa.engine.runs.errors import RunExists
+from dpa.models.artefacts import claim
 from dpa.models.atomic import write_json
 from dpa.models.data.store import PackedStore
 
@@ -34,17 +34,24 @@ def reproduce(
     progress: Progress | None = None,
 ) -> Done:
     """Does every stage whose result `out` does not hold yet. A killed call goes on where it was when it is
-    called again. Raises RunExists for a folder that holds something else, and see `find_members`."""
+    called again. Raises NotOurs for a folder that holds something else, and see `find_members`."""
     members, missing = find_members(config.frameworks)
-    if out.is_dir() and any(out.iterdir()) and not (out / NOTE).is_file():
-        raise RunExists(out)
     references = find_references(config.references, members)
     stages = plan(Laboratory(config, store, out, pose_session), members, references)
-    out.mkdir(parents=True, exist_ok=True)
+    claim(out, KIND, has_note)
     write_json(out / NOTE, note(config, store, out, members, references, missing, stages))
     made = carry_out_missing(stages, out, progress)
     write_json(out / NOTE, note(config, store, out, members, references, missing, stages))
     return Done(made, len(stages) - made)
+
+
+def has_note(out: Path) -> bool:
+    """Whether an unmarked folder is a reproduction's: its note says what no other program would."""
+    try:
+        found = json.loads((out / NOTE).read_text())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and {"config", "members", "missing", "stages"} <= found.keys()
 
 
 def note(

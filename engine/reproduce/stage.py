@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,9 @@ from dpa import __version__
 from dpa.engine.runs.directory import COMMAND, RunDirectory
 from dpa.engine.runs.errors import OtherInputs
 from dpa.models.errors import InputError
+
+KIND = "a reproduction or a calibration"
+"""What the folder is that holds the stages' folders, for its marker."""
 
 KEY = "key.json"
 BEGUN = "begun.json"
@@ -110,8 +112,7 @@ def _run_of(stage: Stage, folder: Path) -> RunDirectory:
 
 
 def _new_run(stage: Stage, folder: Path) -> RunDirectory:
-    shutil.rmtree(folder, ignore_errors=True)
-    run = RunDirectory.create(folder, "reproduce", dict(stage.inputs))
+    run = RunDirectory.anew(folder, "reproduce", dict(stage.inputs))
     run.write_text(COMMAND, stage.command + "\n")
     run.write_json(BEGUN, {"key": stage.key})
     return run

@@ -6,6 +6,7 @@ keeps what it had finished and is recognised by the file `incomplete`.
 
 import json
 import shlex
+import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -57,6 +58,16 @@ class RunDirectory:
         run.write_json(ENVIRONMENT, environment())
         run.write_text(COMMAND, shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]) + "\n")
         return run
+
+    @classmethod
+    def anew(cls, path: Path, command: str, config: Mapping[str, object]) -> "RunDirectory":
+        """A new run in place of what an earlier call left there. Raises RunExists where that is no run."""
+        if path.exists() and any(path.iterdir()):
+            begun = [(path / name).is_file() for name in (INCOMPLETE, CONFIG)]
+            if path.is_symlink() or not any(begun):
+                raise RunExists(path)
+            shutil.rmtree(path)
+        return cls.create(path, command, config)
 
     @classmethod
     def open(cls, path: Path, *, incomplete: bool = False) -> "RunDirectory":

@@ -1,6 +1,5 @@
 """From a recipe to a zoo folder, step by step; a step that is done is not done again."""
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +16,20 @@ from dpa.engine.evaluation_set import default_evaluation_set, recipe_key
 from dpa.engine.report.attack_report import write_attack_report
 from dpa.engine.runs.directory import RunDirectory
 from dpa.engine.zoo.card import model_card
+from dpa.models.artefacts import claim
 from dpa.models.atomic import write_text
 from dpa.models.data.store import PackedStore
 from dpa.models.data.synthetic.generate import generate, generate_redressed
-from dpa.models.training.checkpoint import load_network, read_config, read_network, save_network
+from dpa.models.errors import InputError
+from dpa.models.training.checkpoint import (
+    CONFIG,
+    WEIGHTS,
+    ZOO,
+    load_network,
+    read_config,
+    read_network,
+    save_network,
+)
 from dpa.models.training.loop import Trainer
 from dpa.models.training.regressor_fit import fit_on_store
 from dpa.models.training.state import checkpoints
@@ -28,6 +37,21 @@ from dpa.models.training.validation import validate
 from dpa.models.zoo.recipe import Recipe
 
 Report = Callable[[int, int], None]
+
+CARD, PICTURE = "README.md", "attack.webp"
+KIND = "a network of `zoo build`"
+PARTS = {WEIGHTS, CONFIG, CARD, PICTURE}
+
+
+class InsideThePackage(InputError):
+    """A network was to be written among those that come with the package."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"{folder} belongs to the installed package",
+            "a folder of your own",
+            "name another --out; to change the bundled networks, copy what was built over them",
+        )
 
 
 @dataclass(frozen=True)
@@ -71,32 +95,45 @@ class Workshop:
 
 
 def build(workshop: Workshop, out: Path, report: Report) -> Path:
-    """Makes OUT/NAME: weights in fp16, configuration, model card and picture. Returns the folder."""
+    """Makes OUT/NAME: weights in fp16, configuration, model card and picture. Returns the folder.
+    Raises InsideThePackage, NotOurs where the folder holds something else, before anything is made."""
+    folder = out / workshop.name
+    if folder.resolve().is_relative_to(ZOO.resolve()):
+        raise InsideThePackage(folder)
+    claim(folder, KIND, _holds_a_network_alone)
     store = workshop.data(report)
     workshop.train(store)
     workshop.fit(store)
-    folder = out / workshop.name
     trained = read_network(workshop.run)
     save_network(trained, folder, read_config(workshop.run).training, half=True)
-    describe(workshop.name, folder, workshop.work / f"{workshop.name}-attack", workshop.device)
+    scratch = workshop.work / f"{workshop.name}-attack"
+    describe(workshop.name, folder, folder, scratch, workshop.device)
     return folder
 
 
-def describe(name: str, folder: Path, scratch: Path, device: torch.device) -> None:
-    """Measures and attacks the network of a folder on the whole default evaluation set and writes its card:
-    README.md."""
+def _holds_a_network_alone(folder: Path) -> bool:
+    """Whether an unmarked folder is an earlier build's: a network that can be read and its card, no more."""
+    try:
+        read_config(folder)
+    except InputError:
+        return False
+    return all(path.name in PARTS for path in folder.iterdir())
+
+
+def describe(name: str, folder: Path, into: Path, scratch: Path, device: torch.device) -> None:
+    """Measures and attacks the network of `folder` on the whole default evaluation set, in the run directory
+    `scratch`, and writes its card and the card's picture, README.md and attack.webp, to `into`."""
     network = load_network(str(folder)).to(device)
     evaluation = default_evaluation_set()
     rows = np.arange(len(evaluation))
     measured = validate(network, evaluation, rows)
     usual = AttackConfig().model_dump()
     settings = AttackRunConfig(target=f"zoo:{name}", generator=f"zoo:{name}", samples=len(rows), **usual)
-    shutil.rmtree(scratch, ignore_errors=True)
-    with RunDirectory.create(scratch, "attack", settings.model_dump(mode="json")) as run:
+    with RunDirectory.anew(scratch, "attack", settings.model_dump(mode="json")) as run:
         attacked: dict[str, Any] = run_attack(run, Networks(network, network), evaluation, rows, settings)
         write_attack_report(run, attacked, evaluation)
-    _save_small(scratch / "figures/samples.png", folder / "attack.webp")
-    write_text(folder / "README.md", model_card(name, folder, measured, attacked))
+    _save_small(scratch / "figures/samples.png", into / PICTURE)
+    write_text(into / CARD, model_card(name, folder, measured, attacked))
 
 
 def _save_small(picture: Path, path: Path) -> None:

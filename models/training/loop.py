@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dpa.models import processes
+from dpa.models.artefacts import claim, require_ours
 from dpa.models.data.store import PackedStore
 from dpa.models.errors import DpaError, InputError
 from dpa.models.frameworks import make_network, make_objective
@@ -17,16 +18,19 @@ from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.frameworks.objective import FrameBatch, Objective, Outcome
 from dpa.models.networks.config import PRESETS
 from dpa.models.training.batches import BatchSource, Prefetcher
-from dpa.models.training.checkpoint import save_network
+from dpa.models.training.checkpoint import WEIGHTS, save_network
 from dpa.models.training.config import TrainConfig
 from dpa.models.training.diary import Diary, Progress
 from dpa.models.training.logs import TrainingLog
 from dpa.models.training.precision import autocast, set_precision
 from dpa.models.training.refinement import only_the_decoder_learns, second_look
 from dpa.models.training.schedule import learning_rate_at
-from dpa.models.training.state import load_state, newest_weights, save_state
+from dpa.models.training.state import RunTrained, checkpoints, load_state, newest_weights, save_state
 from dpa.models.training.synchronised import share_statistics
 from dpa.models.training.validation import split_sequences
+
+KIND = "a training run"
+"""What the run's folder is, for its marker."""
 
 
 class NonFiniteLoss(DpaError):
@@ -90,11 +94,17 @@ class Trainer:
         self.source = BatchSource(store, device)
 
     def fit(self, resume: bool, report: Callable[[Progress], None]) -> DisentangledNetwork:
-        """Trains to the configured step. Raises NonFiniteLoss, NothingToResume, UnevenBatch."""
+        """Trains to the configured step. Raises NonFiniteLoss, NothingToResume, UnevenBatch; NotOurs where
+        the run's folder holds something else, RunTrained where it holds a training that was to go on."""
         config = self.config
+        require_ours(self.run, KIND, lambda run: resume and bool(checkpoints(run)))
+        if not resume and (checkpoints(self.run) or (self.run / WEIGHTS).is_file()):
+            raise RunTrained(self.run)
         start = load_state(self.run, self.network, self.extra, self.optimisers) if resume else 0
         sampler = self.objective.sampler(self.store, self.train_rows)
         size = whole_groups(config.batch, sampler.group)
+        if processes.rank() == 0:
+            claim(self.run, KIND, lambda run: resume)
         log = TrainingLog(self.run, start) if processes.rank() == 0 else None
         diary = Diary(config, log, report, start) if log is not None else None
         self.network.train()

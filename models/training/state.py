@@ -20,6 +20,17 @@ class NothingToResume(InputError):
     """`--resume` names a folder without a complete checkpoint."""
 
 
+class RunTrained(InputError):
+    """A new training into the folder of another one, whose network it would replace."""
+
+    def __init__(self, run: Path) -> None:
+        super().__init__(
+            f"{run}: a training run is there already",
+            "a new folder for a new training",
+            "go on with it by --resume, name another --out, or remove this one first",
+        )
+
+
 def checkpoints(run: Path) -> list[Path]:
     """Complete checkpoints, oldest first."""
     return sorted(path for path in (run / "checkpoints").glob("step-*") if path.suffix != ".partial")

@@ -12,10 +12,10 @@ from dpa.bench.session_rows import measure_sessions
 from dpa.engine.sessions.engine_folder import EngineFolder
 from dpa.engine.sessions.protocol import TorchSession
 from dpa.export.build import REPORT, build_engines
-from dpa.export.engine_writer import OutputInTheWay
 from dpa.export.graphs import GRAPHS, build_graph
 from dpa.export.parity import LARGEST, ParityError, measure_parity, within_limit
 from dpa.export.variants import UnsupportedVariant, choose_variants
+from dpa.models.artefacts import NotOurs
 
 
 class Shifted(TorchSession):
@@ -146,9 +146,28 @@ def test_a_failed_build_leaves_what_was_there(built, network, frames, monkeypatc
 
 def test_other_peoples_folders_are_not_replaced(network, frames, tmp_path) -> None:
     (tmp_path / "thesis.tex").write_text("years")
-    with pytest.raises(OutputInTheWay):
+    with pytest.raises(NotOurs):
         build_engines(network, tmp_path, [], frames, frames, source="test")
     assert (tmp_path / "thesis.tex").read_text() == "years"
+
+
+def test_a_data_set_is_not_taken_for_engines(network, frames, tmp_path) -> None:
+    (tmp_path / "manifest.json").write_text('{"format": "dpa-packed-store", "version": 1}')
+    (tmp_path / "frames.u8").write_bytes(b"a night of rendering")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(NotOurs):
+        build_engines(network, tmp_path, [], frames, frames, source="test")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_what_somebody_put_beside_engines_is_not_removed(network, frames, tmp_path) -> None:
+    out = tmp_path / "engines"
+    build_engines(network, out, [], frames, frames, source="test")
+    build_engines(network, out, [], frames, frames, source="test")  # engines alone are replaced
+    (out / "notes.txt").write_text("mine")
+    with pytest.raises(NotOurs):
+        build_engines(network, out, [], frames, frames, source="test")
+    assert (out / "notes.txt").read_text() == "mine"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from dpa.models.artefacts import NotOurs
 from dpa.models.data.store import PackedStore
 from dpa.models.frameworks.background import MARGIN, background_boxes
 from dpa.models.frameworks.base import DisentangledNetwork
@@ -24,7 +25,7 @@ from dpa.models.training.config import TrainConfig
 from dpa.models.training.diary import Progress
 from dpa.models.training.labelled_codes import LabelledCodes
 from dpa.models.training.regressor_fit import RegressorConfig, fit_regressor, labelled_rows
-from dpa.models.training.state import NothingToResume
+from dpa.models.training.state import NothingToResume, RunTrained
 from dpa.models.training.validation import box_iou, split_sequences, validate
 
 CPU = torch.device("cpu")
@@ -90,6 +91,26 @@ def test_a_loss_that_is_not_finite_stops_and_names_the_checkpoint(
 
     with pytest.raises(loop.NonFiniteLoss, match=r"step 4: pixel nan.*\n.*step-0000000[24]"):
         trainer.fit(False, poison)
+
+
+def test_a_trained_network_is_not_trained_over(
+    squares: PackedStore, tiny: TrainConfig, tmp_path: Path
+) -> None:
+    loop.Trainer(tiny, squares, tmp_path / "run", CPU).fit(False, quiet)
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    with pytest.raises(RunTrained, match="--resume"):
+        loop.Trainer(tiny, squares, tmp_path / "run", CPU).fit(False, quiet)
+    assert before == {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_training_leaves_another_folder_alone(
+    squares: PackedStore, tiny: TrainConfig, tmp_path: Path, resume: bool
+) -> None:
+    (tmp_path / "thesis.tex").write_text("years")
+    with pytest.raises(NotOurs):
+        loop.Trainer(tiny, squares, tmp_path, CPU).fit(resume, quiet)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
 def test_resume_without_a_checkpoint_is_refused(

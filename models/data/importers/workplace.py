@@ -4,6 +4,7 @@ the shards that are done."""
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dpa.models.artefacts import MARKER, claim
 from dpa.models.atomic import disk_full_named, write_json, write_text
 from dpa.models.data.contract import Camera
 from dpa.models.data.store_writer import PackedStoreWriter
@@ -26,6 +28,10 @@ except ImportError:  # Windows: two imports to one place are not kept apart
 
 PLAN = "plan.json"
 ASSEMBLY = "assembly.txt"
+KIND = "an unfinished import"
+
+OWN = re.compile(rf"lock|{MARKER}|{PLAN}|{ASSEMBLY}|plates\.all|\d{{6}}\..+|\.partial-.+")
+"""Everything that an import puts into its folder."""
 
 
 def folder_for(out: Path) -> Path:
@@ -37,10 +43,11 @@ def folder_for(out: Path) -> Path:
 def workplace(out: Path, plan: Mapping[str, object]) -> Iterator[Path]:
     """Yields the folder, new or resumed; removes it when the block ends well, keeps it when it raises.
 
-    Raises OtherImport if what is there began with another plan, ImportRunning if another process works in it.
+    Raises NotOurs if what is there is no import's, OtherImport if it began with another plan, ImportRunning
+    if another process works in it.
     """
     folder = folder_for(out)
-    folder.mkdir(parents=True, exist_ok=True)
+    claim(folder, KIND, _began_before_markers)
     with (folder / "lock").open("w") as lock:
         if fcntl is not None:
             try:
@@ -54,7 +61,26 @@ def workplace(out: Path, plan: Mapping[str, object]) -> Iterator[Path]:
             raise OtherImport(folder)
         _sweep(folder)
         yield folder
-        shutil.rmtree(folder)
+    _clear(folder)
+
+
+def _began_before_markers(folder: Path) -> bool:
+    """Whether an unmarked folder is an earlier version's: by its plan's keys, and with no other file."""
+    try:
+        plan = json.loads((folder / PLAN).read_text())
+    except (OSError, ValueError, RecursionError):
+        return False
+    known = isinstance(plan, dict) and {"layout", "stored", "data"} <= plan.keys()
+    return known and all(OWN.fullmatch(path.name) for path in folder.iterdir())
+
+
+def _clear(folder: Path) -> None:
+    """Removes what the import put there; the folder too, unless somebody else put something beside it."""
+    for path in folder.iterdir():
+        if OWN.fullmatch(path.name) and not path.is_dir():
+            path.unlink()
+    if not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def _sweep(folder: Path) -> None:

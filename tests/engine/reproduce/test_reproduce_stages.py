@@ -17,7 +17,8 @@ from dpa.engine.reproduce.plan import analyze_command, attack_command, plan
 from dpa.engine.reproduce.run import reproduce
 from dpa.engine.reproduce.stage import Stage
 from dpa.engine.reproduce.work import Laboratory, limits_until, spread_out
-from dpa.engine.runs.errors import OtherInputs, RunExists
+from dpa.engine.runs.errors import OtherInputs
+from dpa.models.artefacts import NotOurs
 from dpa.models.config import load_config
 from dpa.models.training.checkpoint import NotANetwork
 
@@ -163,9 +164,15 @@ def test_progress_names_stages_and_what_was_kept(workshop):
 def test_a_folder_with_other_things_in_it_is_left_alone(workshop):
     workshop.out.mkdir()
     (workshop.out / "thesis.tex").write_text("mine")
-    with pytest.raises(RunExists):
+    with pytest.raises(NotOurs):
         workshop.run()
     assert [path.name for path in workshop.out.iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize("name", ["../../x", "a/b", "..", ".hidden", "", "a" * 65, "new\nline"])
+def test_the_name_of_a_framework_leads_to_no_other_folder(name: str) -> None:
+    with pytest.raises(BadMember):
+        find_members([f"{name}=zoo:nsd"])
 
 
 def test_missing_networks_come_with_the_command_that_builds_them(saved_network):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dpa.models.artefacts import NotOurs, claim
 from dpa.models.atomic import DiskFull
 from dpa.models.data.contract import Camera
 from dpa.models.data.importers import mpi_inf_3dhp, shard
@@ -190,3 +191,22 @@ def test_a_reading_process_that_is_killed_is_told_and_what_was_done_is_kept(tmp_
     assert caught.value.exit_code == 1 and not out.exists()
     report = import_catalogue(found, tmp_path, out, layout="test")
     assert report.resumed >= 1 and report.frames == 40 * COUNT
+
+
+def test_a_folder_that_only_looks_like_an_import_s_is_left_alone(tmp_path: Path) -> None:
+    found, out = catalogue(tmp_path / "src", 1), tmp_path / "store"
+    other = tmp_path / "store.importing"
+    (other / "photographs").mkdir(parents=True)
+    (other / "photographs" / "wedding.jpg").write_bytes(b"once")
+    with pytest.raises(NotOurs):
+        import_catalogue(found, tmp_path, out, layout="x")
+    assert [path.name for path in other.rglob("*")] == ["photographs", "wedding.jpg"] and not out.exists()
+
+
+def test_an_import_removes_from_its_folder_only_what_it_put_there(tmp_path: Path) -> None:
+    found, out = catalogue(tmp_path / "src", 1), tmp_path / "store"
+    claim(tmp_path / "store.importing", "an unfinished import")
+    (tmp_path / "store.importing" / "notes.txt").write_text("mine")
+    import_catalogue(found, tmp_path, out, layout="x")
+    assert [path.name for path in (tmp_path / "store.importing").iterdir()] == ["notes.txt"]
+    assert out.is_dir()
