@@ -33,7 +33,7 @@ def subject(spec: str, data: Path | None, count: int) -> Subject:
     """A trained network (`zoo:NAME`, a run directory) with held-out frames, or `untrained:PRESET` with
     random weights and noise. Raises InputError for an unknown preset."""
     if not spec.startswith(UNTRAINED):
-        from dpa.export.held_out import held_out_frames
+        from dpa.export.parity import held_out_frames
 
         return Subject(load_network(spec), *held_out_frames(data, count), trained=True)
     preset = spec.removeprefix(UNTRAINED)

@@ -13,7 +13,7 @@ from dpa.bench.session_process import Apart, Opening
 from dpa.bench.session_timing import time_together
 from dpa.engine.sessions.engine_folder import EngineFolder
 from dpa.export.graphs import build_graph
-from dpa.export.probes import probes
+from dpa.export.parity import probes
 from dpa.models.frameworks.base import DisentangledNetwork
 
 ELSEWHERE = {"cpu": "tensorrt", "cuda": "openvino"}

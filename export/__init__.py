@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def _gradients() -> "GradientExporter":
-    from dpa.export.gradient_cache import CachedGradients
+    from dpa.export.gradient import CachedGradients
 
     return CachedGradients()
 

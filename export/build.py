@@ -7,18 +7,135 @@ from pathlib import Path
 
 from torch import Tensor
 
+from dpa.engine.attack.objective import Objective
+from dpa.engine.attack.steps.compiled import SEEDS, Agreement, CompiledStep, compare
+from dpa.engine.attack.steps.eager import EagerStep
 from dpa.engine.sessions.errors import RefusedModel
-from dpa.engine.sessions.manifest import EngineEntry
+from dpa.engine.sessions.manifest import Backend, EngineEntry, Parity
+from dpa.engine.sessions.protocol import Session
 from dpa.engine.sessions.tensorrt_plans import this_place
 from dpa.export.engine_writer import replacing_folder, write_manifest
-from dpa.export.one_engine import ALL_GRAPHS, Job, check_graphs, make_engine
-from dpa.export.parity import LIMITS_MM, ParityError
-from dpa.export.plans import BUCKETS
-from dpa.export.variants import Variant
-from dpa.export.verdicts import JUDGES, make_trial
-from dpa.models.atomic import write_json
+from dpa.export.gradient import gradient_onnx
+from dpa.export.graphs import GRAPHS, UnknownGraph, build_graph
+from dpa.export.parity import (
+    JUDGES,
+    LIMITS_MM,
+    ParityError,
+    Trial,
+    call_again,
+    make_trial,
+    measure_parity,
+    within_limit,
+)
+from dpa.export.variants import BACKENDS, BUCKETS, Variant, session_to_judge, write_plan
+from dpa.models.atomic import write_bytes, write_json
 from dpa.models.errors import DpaError
 from dpa.models.frameworks.base import DisentangledNetwork
+
+STEP = "step"
+BATCH = 4
+"""Samples at a time in the comparison; there are len(SEEDS) of these."""
+
+
+def step_objective(network: DisentangledNetwork, frames: Tensor) -> Objective:
+    """The network attacked through itself, as `attack` does by default. frames [N, 3, H, W] stand in for
+    plates; only their size goes into the graph."""
+    return Objective(network, network, frames[:BATCH], freeze_box=False, clamp=True)
+
+
+def write_step(network: DisentangledNetwork, frames: Tensor, folder: Path) -> Path:
+    """Write step.fp32.onnx; see dpa.export.gradient for its inputs and outputs and what it raises."""
+    path = folder / f"{STEP}.fp32.onnx"
+    if not path.exists():
+        write_bytes(path, gradient_onnx(step_objective(network, frames)))
+    return path
+
+
+def measure_step(
+    network: DisentangledNetwork, session: Session, frames: Tensor, limit_mm: float
+) -> tuple[Parity, Agreement]:
+    """A session of the graph against the eager step. The shift is that of the error, in mm, and all three
+    figures are the largest one; code_error tells of the gradient."""
+    objective = step_objective(network, frames)
+    agreement = compare(CompiledStep(objective, (BATCH,), session), EagerStep(objective, (BATCH,)))
+    shift = agreement.error_mm
+    gradient = {"gradient: 1 - cosine": 1 - agreement.cosine, "gradient: length": agreement.length}
+    parity = Parity(
+        samples=BATCH * len(SEEDS),
+        mean_mm=shift,
+        p99_mm=shift,
+        max_mm=shift,
+        limit_mm=limit_mm,
+        code_error=gradient,
+    )
+    return parity, agreement
+
+
+ALL_GRAPHS = (*GRAPHS, STEP)
+"""What export writes by default: the network's graphs, and the attack's step."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all engines of one folder have in common; see build_engines."""
+
+    network: DisentangledNetwork
+    folder: Path
+    frames: Tensor
+    calibration: Tensor
+    limits_mm: Mapping[str, float]
+    buckets: Sequence[int]
+    trial: Trial | None = None
+
+
+def check_graphs(names: Sequence[str]) -> None:
+    """Raises UnknownGraph for a name that is not in ALL_GRAPHS."""
+    for name in names:
+        if name not in ALL_GRAPHS:
+            raise UnknownGraph(f"graph {name!r}", f"one of {', '.join(ALL_GRAPHS)}", "name one of these")
+
+
+def make_engine(job: Job, name: str, variant: Variant) -> tuple[EngineEntry, bool]:
+    """Write the engine's files into the folder and judge it: its entry, and whether it may be shipped."""
+    network, frames = job.network, job.frames
+    path = (
+        write_step(network, frames, job.folder)
+        if name == STEP
+        else variant.write(network, build_graph(network, name), job.folder, job.calibration)
+    )
+    height, width = frames.shape[-2:]
+    plan = write_plan(path, (height, width), job.buckets) if variant.backend == "tensorrt" else None
+    session = session_to_judge(path, variant, plan)
+    parity, good = _judge(job, name, session, job.limits_mm[variant.precision])
+    entry = EngineEntry(
+        graph=name,
+        backend=variant.backend,
+        precision=variant.precision,
+        file=path.name,
+        device=session.device,
+        buckets=() if plan is None else plan.identity.buckets,
+        plan=plan,
+        parity=parity,
+        parity_on=_backend(session),
+    )
+    return entry, good
+
+
+def _judge(job: Job, name: str, session: Session, limit_mm: float) -> tuple[Parity, bool]:
+    if name == STEP:
+        parity, agreement = measure_step(job.network, session, job.frames, limit_mm)
+        return parity, within_limit(parity) and agreement.admitted
+    graph = build_graph(job.network, name)
+    parity = measure_parity(job.network, graph, session, job.frames, limit_mm)
+    if job.trial is not None and name in JUDGES:
+        verdicts = call_again(job.network, graph, session, job.trial)
+        parity = parity.model_copy(update={"verdicts": verdicts})
+    return parity, within_limit(parity)
+
+
+def _backend(session: Session) -> Backend:
+    return next(name for name in BACKENDS.values() if name == session.backend)
+
 
 REPORT = "parity.json"
 

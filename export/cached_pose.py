@@ -19,8 +19,7 @@ from dpa.engine.sessions.errors import EngineFolderError, MissingPackage
 from dpa.engine.sessions.manifest import EngineEntry
 from dpa.engine.sessions.onnxruntime_session import OnnxRuntimeSession
 from dpa.engine.sessions.protocol import A, Session, TensorSpec, TorchSession, bind
-from dpa.export.engine_writer import replacing_folder, write_manifest
-from dpa.export.fingerprint import package_versions, weights_fingerprint
+from dpa.export.engine_writer import package_versions, replacing_folder, weights_fingerprint, write_manifest
 from dpa.export.graphs import Graph, build_graph
 from dpa.export.onnx_export import ExportFailed, export_onnx
 from dpa.export.parity import ParityError, measure_parity, within_limit

@@ -1,5 +1,5 @@
-"""Writing an engine folder: everything into a temporary folder beside it, the manifest last, then one
-rename. A reader sees the whole folder or none."""
+"""Writing an engine folder: everything into a temporary folder beside it, the manifest last, then one rename.
+A reader sees the whole folder or none."""
 
 import hashlib
 import json
@@ -7,14 +7,40 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 
 from dpa.engine.sessions.errors import EngineFolderError
 from dpa.engine.sessions.manifest import MANIFEST, EngineEntry, FileEntry, Manifest, read_manifest
-from dpa.export.fingerprint import package_versions, weights_fingerprint
 from dpa.models.artefacts import require_ours
 from dpa.models.atomic import sync_folder, write_text
 from dpa.models.frameworks.base import DisentangledNetwork
+
+PACKAGES = ("dpa-engine", "torch", "onnx", "onnxscript", "onnxruntime", "onnxruntime-gpu", "openvino")
+
+
+def weights_fingerprint(network: DisentangledNetwork) -> str:
+    """SHA-256 over configuration, names, shapes, dtypes and bytes of every parameter and buffer."""
+    digest = hashlib.sha256()
+    digest.update(type(network).__qualname__.encode())
+    digest.update(network.framework.encode())
+    digest.update(network.config.model_dump_json().encode())
+    for name, value in sorted(network.state_dict().items()):
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of the installed packages that have a say in an engine's bytes or figures."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
 
 KIND = "an engine folder"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from dpa.engine.sessions.protocol import TensorSpec
-from dpa.export import line_sampling
+from dpa.export import sampling
 from dpa.models.errors import InputError
 from dpa.models.frameworks.base import DisentangledNetwork
 
@@ -44,12 +44,12 @@ class PoseGraph(nn.Module):
 
 
 class LinePoseGraph(PoseGraph):
-    """PoseGraph with its two samplings as in `line_sampling`."""
+    """PoseGraph with its two samplings as in `sampling`."""
 
     def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        thumbnails = line_sampling.thumbnail(frames, self.network.localiser_size)
+        thumbnails = sampling.thumbnail(frames, self.network.localiser_size)
         box = self.network.localise_thumbnails(thumbnails)
-        crops = line_sampling.crop(frames, box, self.network.crop_size)
+        crops = sampling.crop(frames, box, self.network.crop_size)
         return self.network.regress(self.network.encode(crops)[1]), box
 
 

@@ -22,7 +22,7 @@ from torch import Tensor
 from dpa.engine.sessions.errors import MissingPackage
 from dpa.engine.sessions.openvino_session import SAMPLERS
 from dpa.export.graphs import Graph
-from dpa.export.probes import probes
+from dpa.export.parity import probes
 from dpa.models.atomic import write_bytes
 from dpa.models.frameworks.base import DisentangledNetwork
 

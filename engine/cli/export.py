@@ -48,8 +48,7 @@ def export_engines(
     from rich.console import Console
 
     from dpa.export.build import build_engines
-    from dpa.export.held_out import held_out_frames
-    from dpa.export.parity import LIMITS_MM
+    from dpa.export.parity import LIMITS_MM, held_out_frames
     from dpa.export.variants import choose_variants
     from dpa.models.training.checkpoint import load_network
 

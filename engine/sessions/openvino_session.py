@@ -26,7 +26,7 @@ FOLLOWERS = frozenset({"Add", "Relu", "Sigmoid"})
 """What is fused with the convolution before it."""
 
 SAMPLERS = frozenset({"GridSample", "Gather"})
-"""Operations whose second input says where to look: `line_sampling` picks rows, others sample by a grid."""
+"""Operations whose second input says where to look: `export.sampling` picks rows, others sample by a grid."""
 
 
 @dataclass(frozen=True)

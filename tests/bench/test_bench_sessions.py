@@ -135,7 +135,7 @@ def run(*options: str):
 def test_the_command_prints_the_agreed_keys_and_how_to_repeat_each_row(monkeypatch, tmp_path) -> None:
     held = (torch.zeros(1), torch.zeros(1))
     monkeypatch.setattr("dpa.bench.session_networks.load_network", lambda spec: spec)
-    monkeypatch.setattr("dpa.export.held_out.held_out_frames", lambda *_: held)
+    monkeypatch.setattr("dpa.export.parity.held_out_frames", lambda *_: held)
     monkeypatch.setattr("dpa.engine.sessions.engine_folder.EngineFolder", lambda path: path)
     bare = [{key: value for key, value in one.items() if key != "network"} for one in ROWS]
     monkeypatch.setattr("dpa.bench.session_rows.measure_sessions", lambda *_: bare)

@@ -13,7 +13,7 @@ from dpa.engine.sessions.engine_folder import EngineFolder
 from dpa.engine.sessions.errors import RefusedModel
 from dpa.engine.sessions.manifest import EngineEntry, Parity, Verdicts
 from dpa.export import build
-from dpa.export.held_out import held_out_frames
+from dpa.export.parity import held_out_frames
 from dpa.models.data.contract import Camera
 from dpa.models.data.store import PackedStore, PackedStoreWriter
 from dpa.models.errors import InputError

@@ -135,7 +135,7 @@ def test_over_the_limit_nothing_is_shipped_but_the_report(network, frames, tmp_p
 def test_a_failed_build_leaves_what_was_there(built, network, frames, monkeypatch) -> None:
     out, _ = built
     before = {path.name: path.read_bytes() for path in out.iterdir()}
-    monkeypatch.setattr("dpa.export.one_engine.measure_parity", lambda *_: 1 / 0)
+    monkeypatch.setattr("dpa.export.build.measure_parity", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         build_engines(
             network, out, choose_variants(["onnx"], ["fp32"]), frames, frames, source="x", graphs=["regress"]

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from dpa.engine.sessions.protocol import TorchSession
-from dpa.export import one_engine
+from dpa.export import build
+from dpa.export.build import Job, make_engine
 from dpa.export.graphs import build_graph
-from dpa.export.one_engine import Job, make_engine
+from dpa.export.parity import Trial, call_again, make_trial
 from dpa.export.variants import choose_variants
-from dpa.export.verdicts import Trial, call_again, make_trial
 
 
 def moved(network, clean, attacked) -> np.ndarray:
@@ -73,7 +73,7 @@ def test_engines_that_can_judge_carry_their_verdicts(network, frames, trial, tmp
         session.backend = "onnxruntime"
         return session
 
-    monkeypatch.setattr(one_engine, "session_to_judge", in_torch)
+    monkeypatch.setattr(build, "session_to_judge", in_torch)
     (variant,) = choose_variants(["onnx"], ["fp32"])
     quick = dataclasses.replace(variant, write=lambda _, graph, folder, __: folder / f"{graph.name}.onnx")
     job = Job(network, tmp_path, frames[:4], frames[4:8], {"fp32": 1.0}, (1,), trial)

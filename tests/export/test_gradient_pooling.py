@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from dpa.export.gradient_pooling import average_pool_backward, max_pool, max_pool_backward
+from dpa.export.pooling import average_pool_backward, max_pool, max_pool_backward
 
 WINDOWS = {
     "the stem's": (3, 2, 1),

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from dpa.export.gradient_sampling import Doubling, crop_weights, paste_weights, sample
+from dpa.export.sampling import Doubling, crop_weights, paste_weights, sample
 from dpa.kernels.reference import box_grid, crop, inverse_box
 
 BOXES = {

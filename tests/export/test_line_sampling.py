@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dpa.export.graphs import Graph, build_graph
-from dpa.export.line_sampling import crop, neighbours, thumbnail
+from dpa.export.sampling import crop, neighbours, thumbnail
 from dpa.kernels import reference
 from dpa.models.frameworks.base import DisentangledNetwork
 

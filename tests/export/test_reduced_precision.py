@@ -7,8 +7,7 @@ import torch
 
 from dpa.engine.sessions.engine_folder import EngineFolder
 from dpa.export.build import build_engines
-from dpa.export.reduced import ReducedNetwork
-from dpa.export.variants import choose_variants
+from dpa.export.variants import ReducedNetwork, choose_variants
 
 pytest.importorskip("onnxruntime", reason="needs the extra 'cpu'")
 

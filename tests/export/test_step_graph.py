@@ -7,13 +7,11 @@ import torch
 
 from dpa.engine.sessions.engine_folder import EngineFolder
 from dpa.engine.sessions.onnxruntime_session import OnnxRuntimeSession
-from dpa.export import step_graph
-from dpa.export.build import build_engines
+from dpa.export import build
+from dpa.export.build import build_engines, measure_step, write_step
 from dpa.export.graphs import UnknownGraph
 from dpa.export.parity import ParityError
-from dpa.export.plans import input_sizes
-from dpa.export.step_graph import measure_step, write_step
-from dpa.export.variants import choose_variants
+from dpa.export.variants import choose_variants, input_sizes
 
 pytest.importorskip("onnxruntime", reason="needs the extra 'cpu'")
 
@@ -24,7 +22,7 @@ def written(network, frames, tmp_path_factory) -> Path:
 
 
 def test_it_is_shipped_with_its_figures(network, frames, written, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(step_graph, "gradient_onnx", lambda _: written.read_bytes())
+    monkeypatch.setattr(build, "gradient_onnx", lambda _: written.read_bytes())
     variants = choose_variants(["onnx"], ["fp32", "int8"])
     out = tmp_path / "engines"
     report = build_engines(network, out, variants, frames, frames, source="tiny", graphs=["step"])

@@ -23,8 +23,7 @@ from dpa.engine.attack.steps.compiled import (
 from dpa.engine.attack.steps.eager import EagerStep, StepResult, probe
 from dpa.engine.attack.steps.fused import FusedStep
 from dpa.engine.sessions.onnxruntime_session import OnnxRuntimeSession
-from dpa.export.gradient_cache import CachedGradients
-from dpa.export.gradient_module import GradientModule
+from dpa.export.gradient import CachedGradients, GradientModule
 from dpa.models.frameworks import make_network
 from dpa.models.networks.decoder import Decoder
 
