@@ -48,7 +48,7 @@ def model_card(name: str, folder: Path, measured: Validation, attacked: dict[str
         wardrobe="" if recipe.outfits else ONE_OUTFIT,
         note=f"\n- {recipe.note}" if recipe.note else "",
         subject_count=len(data["subjects"]),
-        n=len(measured.psnr_db),
+        n=len(measured.box_iou),
         **measured.summary(),
         optimiser=attacked["method"]["optimiser"],
         step_size=attacked["method"]["step_size"],

@@ -1,5 +1,6 @@
 """dpa.models.frameworks: one file a framework (its objective); base.py is what all of them offer."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,8 +17,10 @@ def make_network(config: "NetworkConfig", framework: str) -> "DisentangledNetwor
     """An untrained network of a framework."""
     from dpa.models.frameworks.base import DisentangledNetwork
     from dpa.models.frameworks.silhouette import SilhouetteNetwork
+    from dpa.models.frameworks.witness import WitnessNetwork
 
-    return (SilhouetteNetwork if framework == "silhouette" else DisentangledNetwork)(config, framework)
+    kinds = {"silhouette": SilhouetteNetwork, "witness": WitnessNetwork}
+    return kinds.get(framework, DisentangledNetwork)(config, framework)
 
 
 def make_objective(config: "TrainConfig", pose_dim: int) -> "Objective":
@@ -29,16 +32,17 @@ def make_objective(config: "TrainConfig", pose_dim: int) -> "Objective":
     from dpa.models.frameworks.nsd import NSD
     from dpa.models.frameworks.oracle_swap import OracleSwap
     from dpa.models.frameworks.silhouette import Silhouette
+    from dpa.models.frameworks.witness import Witness
 
     augment = make_augmentation(config.augment, config.augmentation)
-    if config.framework == "cssl":
-        return CSSL(config.weights, config.cssl, config.swap_appearance, augment)
-    if config.framework == "drnet":
-        return DRNet(pose_dim, config.weights, config.drnet, augment)
-    if config.framework == "silhouette":
-        return Silhouette(config.weights, config.silhouette, augment)
-    if config.framework == "entangled":
-        return Entangled(config.weights, augment)
-    if config.framework == "oracle-swap":
-        return OracleSwap(config.weights, config.oracle, augment)
-    return NSD(config.weights, config.swap_appearance, augment)
+    weights = config.weights
+    makers: dict[str, Callable[[], Objective]] = {
+        "nsd": lambda: NSD(weights, config.swap_appearance, augment),
+        "cssl": lambda: CSSL(weights, config.cssl, config.swap_appearance, augment),
+        "drnet": lambda: DRNet(pose_dim, weights, config.drnet, augment),
+        "silhouette": lambda: Silhouette(weights, config.silhouette, augment),
+        "entangled": lambda: Entangled(weights, augment),
+        "oracle-swap": lambda: OracleSwap(weights, config.oracle, augment),
+        "witness": lambda: Witness(config.witness, augment),
+    }
+    return makers[config.framework]()

@@ -47,6 +47,11 @@ class DisentangledNetwork(nn.Module):
         return self.regressor is not None
 
     @property
+    def can_paint(self) -> bool:
+        """Whether it has a decoder that makes pictures."""
+        return True
+
+    @property
     def crop_size(self) -> int:
         """Side of a crop in pixels."""
         return self.config.crop_size

@@ -36,6 +36,15 @@ class FrameBatch:
 
 
 @dataclass(frozen=True)
+class LabelledBatch(FrameBatch):
+    """Frames with their labels, for an objective that is supervised. pose: [B, 17, 3] mm, root-relative,
+    camera axes; true_box: [B, 4]."""
+
+    pose: Tensor
+    true_box: Tensor
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What one pass of an objective gives: weighted loss terms (their sum is the loss), the crops that were
     to be drawn and what was made of them, both [B, 3, s, s] and detached, S's box [B, 4], detached, and the

@@ -13,15 +13,16 @@ from torch import Tensor
 
 from dpa.models import processes
 from dpa.models.data.store import PackedStore
-from dpa.models.frameworks.objective import FrameBatch
+from dpa.models.frameworks.objective import FrameBatch, LabelledBatch
 from dpa.models.frameworks.sampling import Sampler
 
 
 class BatchSource:
-    """Gathers the frames of given rows; plates and cameras stay on the device."""
+    """Gathers the frames of given rows, where `labelled` with their poses and true boxes; plates and cameras
+    stay on the device."""
 
-    def __init__(self, store: PackedStore, device: torch.device) -> None:
-        self.store, self.device = store, device
+    def __init__(self, store: PackedStore, device: torch.device, labelled: bool = False) -> None:
+        self.store, self.device, self.labelled = store, device, labelled
         self.plates = store.plates_tensor().to(device)
         rotations = np.stack([camera.rotation for camera in store.cameras]).astype(np.float32)
         self.rotations = torch.from_numpy(rotations).to(device)
@@ -34,7 +35,7 @@ class BatchSource:
         def send(values: NDArray[np.generic]) -> Tensor:
             return torch.from_numpy(np.ascontiguousarray(values)).to(self.device)
 
-        return FrameBatch(
+        known = FrameBatch(
             frames=store.frames_at(rows).to(self.device),
             plates=self.plates,
             plate_index=send(store.plate[rows]),
@@ -43,6 +44,9 @@ class BatchSource:
             sequence=send(store.sequence[rows]),
             time=send(store.time[rows].astype(np.float32)),
         )
+        if not self.labelled:
+            return known
+        return LabelledBatch(**vars(known), pose=send(store.poses[rows]), true_box=send(store.box[rows]))
 
 
 def step_generator(seed: int, step: int) -> np.random.Generator:

@@ -12,6 +12,7 @@ from dpa.models.frameworks.drnet import DRNetWeights
 from dpa.models.frameworks.oracle_swap import OracleWeights
 from dpa.models.frameworks.reconstruction import ReconstructionWeights
 from dpa.models.frameworks.silhouette import SilhouetteWeights
+from dpa.models.frameworks.witness import WitnessWeights
 from dpa.models.training.precision import Precision
 from dpa.models.training.refinement import RefinementWeights
 
@@ -26,7 +27,7 @@ class RefinementConfig(RefinementWeights):
 class TrainConfig(Config):
     """Settings of `dpa-engine train`. Adam at 1e-3 is NSD's; batch, schedule and lengths are ours."""
 
-    framework: Literal["nsd", "cssl", "drnet", "silhouette", "entangled", "oracle-swap"] = "nsd"
+    framework: Literal["nsd", "cssl", "drnet", "silhouette", "entangled", "oracle-swap", "witness"] = "nsd"
     preset: Literal["tiny", "small", "paper"] = "small"
     steps: int = Field(20_000, ge=1)
     batch: int = Field(64, ge=4)
@@ -47,6 +48,7 @@ class TrainConfig(Config):
     drnet: DRNetWeights = DRNetWeights()
     silhouette: SilhouetteWeights = SilhouetteWeights()
     oracle: OracleWeights = OracleWeights()
+    witness: WitnessWeights = WitnessWeights()
     log_every: int = Field(50, ge=1)
     validate_every: int = Field(1000, ge=1)
     checkpoint_every: int = Field(500, ge=1)

@@ -84,14 +84,15 @@ class Trainer:
         extra = self.objective.extra
         self.extra = extra.to(device) if extra is not None else None
         localiser = list(self.network.localiser.parameters())
-        others = [*self.network.encoder.parameters(), *self.network.decoder.parameters()]
+        first = set(map(id, localiser))
+        others = [value for value in self.network.parameters() if id(value) not in first]
         self.optimisers: dict[str, torch.optim.Optimizer] = {
             "network": torch.optim.Adam([{"params": others}, {"params": localiser}])
         }
         if self.extra is not None:
             self.optimisers["extra"] = torch.optim.Adam(self.extra.parameters())
         self.train_rows, self.validation_rows = split_sequences(store, config.held_out, config.seed)
-        self.source = BatchSource(store, device)
+        self.source = BatchSource(store, device, labelled=config.framework == "witness")
 
     def fit(self, resume: bool, report: Callable[[Progress], None]) -> DisentangledNetwork:
         """Trains to the configured step. Raises NonFiniteLoss, NothingToResume, UnevenBatch; NotOurs where
@@ -155,7 +156,7 @@ class Trainer:
             outcome = self._start(batch) if starting else self.objective.forward(self.network, batch)
             if refining:
                 outcome.terms.update(second_look(self.network, batch, outcome, config.refinement))
-        if not starting:
+        if not starting and "mask_start" in outcome.terms:
             held = 1 - (step - config.localiser_start) / max(1, config.mask_start)
             outcome.terms["mask_start"] = outcome.terms["mask_start"] * max(0.0, held)
         total = outcome.total

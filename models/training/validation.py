@@ -17,15 +17,15 @@ from dpa.models.training.pose_metrics import mpjpe, n_mpjpe, p_mpjpe
 
 @dataclass(frozen=True)
 class Validation:
-    """Per-sample figures, all [N]; pose errors are None without a regressor
-    or where the set does not know a pose (NaN, as in imported films).
+    """Per-sample figures, all [N]; PSNR is None without a decoder, pose errors are without a regressor or
+    where the set does not know a pose (NaN, as in imported films).
 
     psnr_db: of the reconstructed crop. box_iou: of S's box with the true one. MPJPE: 17 joints,
     root-relative to the hip, no alignment; N-MPJPE: after per-pose scaling; P-MPJPE: after similarity
     Procrustes without reflection.
     """
 
-    psnr_db: NDArray[np.float64]
+    psnr_db: NDArray[np.float64] | None
     box_iou: NDArray[np.float64]
     mpjpe_mm: NDArray[np.float64] | None
     n_mpjpe_mm: NDArray[np.float64] | None
@@ -75,14 +75,16 @@ def validate(
             box = network.localise(frames.frames)
             crops = network.crop(frames.frames, box)
             h_a, h_p = network.encode(crops)
-            rgb, mask = network.decode(h_a, h_p)
-            plate = crop(frames.plates[frames.plate_index], box, network.crop_size)
-            quality.append(psnr(plate + mask * (rgb - plate), crops).cpu())
+            if network.can_paint:
+                rgb, mask = network.decode(h_a, h_p)
+                plate = crop(frames.plates[frames.plate_index], box, network.crop_size)
+                quality.append(psnr(plate + mask * (rgb - plate), crops).cpu())
             overlap.append(box_iou(box.cpu(), torch.from_numpy(store.box[chosen])))
             if network.can_regress:
                 poses.append(network.regress(h_p).cpu())
     network.train(was_training)
-    psnr_db, iou = torch.cat(quality).double().numpy(), torch.cat(overlap).double().numpy()
+    psnr_db = torch.cat(quality).double().numpy() if quality else None
+    iou = torch.cat(overlap).double().numpy()
     if not poses or np.isnan(store.poses[rows]).any():
         return Validation(psnr_db, iou, None, None, None)
     predicted, truth = torch.cat(poses).double().numpy(), store.poses[rows].astype(np.float64)

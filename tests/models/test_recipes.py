@@ -25,7 +25,7 @@ FROM_NSD = {
 }
 """What a recipe changes in that of zoo:nsd."""
 
-OTHER_DATA = {"oracle-swap"}
+OTHER_DATA = {"oracle-swap", "witness"}
 """Recipes that need data of another kind."""
 
 

@@ -1,0 +1,212 @@
+"""The witness: a pose network that no attack is made on, and that can say what it does not see.
+
+It tells whether a picture still shows its pose. It learns from labels, on people whose clothes, skin and
+light are new in every frame, under changes of colour and sharpness that no wardrobe has, so that colours tell
+it nothing. Half of the people it learns from have lost an arm or a leg: of such a limb it says that it is not
+to be seen, in place of guessing the usual. It has no appearance code and paints nothing.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dpa.kernels.reference import crop, whole_frame
+from dpa.models import processes
+from dpa.models.config import Config
+from dpa.models.data.augmentation import Augmentation
+from dpa.models.data.store import PackedStore
+from dpa.models.errors import InputError
+from dpa.models.frameworks.base import DisentangledNetwork
+from dpa.models.frameworks.limbs import LIMBS, SHARPNESS, hide_limbs, in_crop, joints_in_frame, softened
+from dpa.models.frameworks.objective import FrameBatch, LabelledBatch, Outcome
+from dpa.models.frameworks.sampling import AnyFrames, Sampler
+from dpa.models.networks.config import NetworkConfig
+from dpa.models.networks.resnet import Trunk
+from dpa.models.networks.spatial_transformer import Localiser
+
+UNSEEN_MM = (0.0, 0.0, 2000.0)
+"""Where the witness reads the joints of a limb that it does not see: two metres behind the hip, where
+nobody's are. A limb lost moves the mean over 17 joints by about 240 mm, one that was not seen before by 0."""
+SPREAD_MM = 300.0
+"""The unit of the pose's read-out: about the spread of joints around the hip."""
+
+
+class PaintsNothing(InputError):
+    """A network that only reads poses was asked for a picture."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name} reads poses and has no decoder: it can paint no picture",
+            "a network with codes for pose and appearance",
+            "use it as --witness or to predict, and zoo:nsd or another as generator",
+        )
+
+
+class Reader(nn.Module):
+    """Crop → 17 joints and, for each limb, the logit of its being seen."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.trunk = Trunk(config.encoder)
+        side = config.crop_size // self.trunk.reduction
+        width = config.regressor_hidden
+        self.head = nn.Sequential(
+            nn.Linear(self.trunk.channels * side * side, width, bias=False),
+            nn.BatchNorm1d(width),
+            nn.ReLU(),
+            nn.Dropout(config.regressor_dropout),
+            nn.Linear(width, 3 * config.joints + len(LIMBS)),
+        )
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """[B, 3, s, s] in [0, 1] → [B, 51 + 4]."""
+        read: Tensor = self.head(self.trunk(crops - 0.5).flatten(1))
+        return read
+
+
+class WitnessNetwork(DisentangledNetwork):
+    """Localiser and reader behind the interface of all networks: its pose code is what the reader says, its
+    appearance code is empty, and `decode` raises PaintsNothing."""
+
+    def __init__(self, config: NetworkConfig, framework: str) -> None:
+        nn.Module.__init__(self)  # it has no encoder of two codes and no decoder
+        self.config = config.model_copy(
+            update={"appearance_dim": 0, "pose_dim": 3 * config.joints + len(LIMBS)}
+        )
+        self.framework = framework
+        self.source: Path | None = None
+        self.regressor = None
+        self.localiser = Localiser(config)
+        self.reader = Reader(config)
+
+    @property
+    def can_regress(self) -> bool:
+        """Always: poses are what it learned."""
+        return True
+
+    @property
+    def can_paint(self) -> bool:
+        """Never."""
+        return False
+
+    def encode(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, 3, s, s] in [0, 1] → no appearance code [B, 0], what it reads [B, 55]."""
+        read: Tensor = self.reader(crops).to(crops.dtype)
+        return crops.new_empty(len(crops), 0), read
+
+    def decode(self, h_a: Tensor, h_p: Tensor) -> tuple[Tensor, Tensor]:
+        """Raises PaintsNothing."""
+        raise PaintsNothing(self.framework)
+
+    def joints(self, read: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, 55] → pose [B, 17, 3] mm, root-relative, of every limb its best guess; logits [B, 4] of the
+        limbs being seen."""
+        pose = SPREAD_MM * read[:, : -len(LIMBS)].reshape(len(read), -1, 3)
+        return pose - pose[:, :1], read[:, -len(LIMBS) :]
+
+    def regress(self, h_p: Tensor) -> Tensor:
+        """[B, 55] → pose [B, 17, 3] mm, root-relative; limbs that it does not see are at UNSEEN_MM."""
+        pose, seen = self.joints(h_p)
+        nowhere = pose.new_tensor(UNSEEN_MM)
+        hidden = torch.zeros(pose.shape[:2], dtype=torch.bool, device=pose.device)
+        for limb, (_, *outer) in enumerate(LIMBS.values()):
+            hidden[:, outer] = (seen[:, limb] < 0)[:, None]
+        return torch.where(hidden[..., None], nowhere, pose)
+
+
+class WitnessWeights(Config):
+    """pose: of the MPJPE over seen limbs in units of 100 mm; box: of the localiser's error; seen: of the
+    cross-entropy of the limbs' being seen. hidden: share of the samples that lose a limb; jitter: spread of
+    the crops around the true box, as a share of it. All the project's choice."""
+
+    pose: float = 1.0
+    box: float = 1.0
+    seen: float = 0.5
+    hidden: float = 0.5
+    jitter: float = 0.06
+
+
+class Witness:
+    """Any frames, with their labels. The reader sees crops near the true box, the localiser the whole frame;
+    no gradient passes from one to the other."""
+
+    name = "witness"
+    extra: nn.Module | None = None
+
+    def __init__(self, weights: WitnessWeights | None = None, augment: Augmentation | None = None) -> None:
+        self.weights = weights or WitnessWeights()
+        self.augment = augment
+
+    def sampler(self, store: PackedStore, rows: NDArray[np.int64]) -> Sampler:
+        """Any frames."""
+        return AnyFrames(rows)
+
+    def forward(self, network: DisentangledNetwork, batch: FrameBatch) -> Outcome:
+        """MPJPE, box and the limbs' being seen."""
+        assert isinstance(network, WitnessNetwork) and isinstance(batch, LabelledBatch)
+        weights = self.weights
+        thumbnails = crop(batch.frames, whole_frame(batch.frames), network.localiser_size)
+        found = network.localise_thumbnails(self._recoloured(thumbnails)).float()
+        box = self._jittered(batch.true_box)
+        crops, hidden = self._without_limbs(network, batch, box)
+        inputs = self._recoloured(softened(crops, (_draw(crops) * len(SHARPNESS)).long()))
+        pose, seen = network.joints(network.encode(inputs)[1].float())
+        counts = _joints_seen(hidden)
+        error = ((pose - batch.pose).norm(dim=-1) * counts).sum() / counts.sum()
+        terms = {
+            "pose": weights.pose * error / 100,
+            "box": weights.box * F.smooth_l1_loss(found, batch.true_box, beta=0.05),
+            "seen": weights.seen * F.binary_cross_entropy_with_logits(seen, (~hidden).float()),
+        }
+        blank = torch.zeros_like(crops[:, :1])
+        return Outcome(terms, crops.detach(), inputs.detach(), found.detach(), inputs, blank)
+
+    def auxiliary_loss(self, network: DisentangledNetwork, batch: FrameBatch) -> Tensor | None:
+        """No network of its own."""
+        return None
+
+    def _jittered(self, box: Tensor) -> Tensor:
+        """Boxes near the true ones, as a localiser finds them. [B, 4] → [B, 4]."""
+        size = processes.count() * len(box)
+        scale, shift = (
+            processes.part(torch.randn(size, 2, device=box.device)) * self.weights.jitter for _ in range(2)
+        )
+        side = box[:, :2] * scale[:, :1].exp()
+        return torch.cat([side, box[:, 2:] + shift * box[:, :2]], dim=1)
+
+    def _without_limbs(
+        self, network: DisentangledNetwork, batch: LabelledBatch, box: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Crops [B, 3, s, s], some with a limb hidden, and which limbs, [B, 4] bool."""
+        crops = network.crop(batch.frames, box)
+        plates = crop(batch.plates[batch.plate_index], box, network.crop_size)
+        points, unit = joints_in_frame(batch.pose, batch.true_box)
+        limb = (_draw(crops) * len(LIMBS)).long().clamp(max=len(LIMBS) - 1)
+        hidden = F.one_hot(limb, len(LIMBS)).bool() & (_draw(crops) < self.weights.hidden)[:, None]
+        melted = _draw(crops) < 0.5
+        return hide_limbs(crops, plates, in_crop(points, box), unit / box[:, 0], hidden, melted), hidden
+
+    def _recoloured(self, images: Tensor) -> Tensor:
+        """Augmented, and half of them with their channels in another order."""
+        order = torch.rand(len(images), 3, device=images.device).argsort(1)
+        plain = torch.arange(3, device=images.device).expand_as(order)
+        order = torch.where((_draw(images) < 0.5)[:, None], order, plain)
+        mixed = images.gather(1, order[:, :, None, None].expand_as(images))
+        return mixed if self.augment is None else self.augment(mixed)
+
+
+def _draw(images: Tensor) -> Tensor:
+    """[B] in [0, 1)."""
+    return processes.part(torch.rand(processes.count() * len(images), device=images.device))
+
+
+def _joints_seen(hidden: Tensor) -> Tensor:
+    """[B, 4] bool → [B, 17], 1 for the joints that are not those of a hidden limb."""
+    counts = torch.ones(len(hidden), 17, device=hidden.device)
+    for limb, (_, *outer) in enumerate(LIMBS.values()):
+        counts[:, outer] = (~hidden[:, limb, None]).float()
+    return counts
