@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from dpa.bench.attack_rows import Pictures, Task
-from dpa.bench.step_scene import first_scene
+from dpa.bench.step import first_scene
 from dpa.engine.attack.config import AttackConfig
 from dpa.engine.attack.judge import Judge
 from dpa.engine.attack.objective import Objective

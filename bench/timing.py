@@ -1,10 +1,41 @@
-"""The one timing function of all measurements: warm-up by duration, then repeats until time is up."""
+"""The one timing function of all measurements, warm-up by duration, then repeats until time is up; peak
+memory; and on what kind of day a figure was measured."""
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
 
 import numpy as np
+import torch
+
+
+def circumstances() -> dict[str, object]:
+    """date: of the measurement. load_average: processes that wanted a processor in the last minute; one
+    that is well above 0 before the measurement means a disturbed machine. None where it is not told."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    return {"date": date.today().isoformat(), "load_average": load}
+
+
+CLEAR, STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
+
+
+def peak_mb(work: Callable[[], object], device: torch.device) -> float | None:
+    """MB: on a GPU what PyTorch has allocated at most, on a CPU the process's most resident memory, with
+    weights and libraries. None where the system does not tell."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        work()
+        return torch.cuda.max_memory_allocated(device) / 1e6
+    try:
+        CLEAR.write_text("5")  # Linux: the high-water mark starts again from here
+        work()
+        lines = STATUS.read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) / 1e3 for line in lines if line.startswith("VmHWM")), None)
 
 
 @dataclass(frozen=True)

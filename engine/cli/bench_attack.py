@@ -57,9 +57,7 @@ def bench_attack(
 
     import torch
 
-    from dpa.bench.attack_report import measure_attack, measure_sweep
-    from dpa.bench.attack_sweep import RATES, plot_sweep
-    from dpa.bench.attack_task import load_task
+    from dpa.bench.attack import RATES, load_task, measure_attack, measure_sweep, plot_sweep
     from dpa.engine.attack.config import AttackConfig
 
     if threads is not None:

@@ -8,7 +8,7 @@ import typer
 from dpa.engine.cli.specs import NETWORK
 
 if TYPE_CHECKING:
-    from dpa.bench.long_run_process import Watched
+    from dpa.bench.long_run import Watched
 
 Flag = typer.Option
 
@@ -34,9 +34,8 @@ def long_run(
     """
     import json
 
-    from dpa.bench.circumstances import circumstances
-    from dpa.bench.long_run_compare import compare_runs
-    from dpa.bench.long_run_process import watch
+    from dpa.bench.long_run import compare_runs, watch
+    from dpa.bench.timing import circumstances
     from dpa.engine.attack.resume import began_with
     from dpa.engine.runs.directory import RESULTS, RunDirectory
     from dpa.models.data.store import PackedStore

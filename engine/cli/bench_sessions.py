@@ -73,10 +73,10 @@ def bench_sessions(
             rows.append({"network": network, **row, "command": command})
         rejected += [{"network": network, **entry} for entry in refused]
     if plot is not None:
-        from dpa.bench.session_plot import plot_sessions
+        from dpa.bench.sessions import plot_sessions
 
         plot_sessions(rows, plot)
-    from dpa.bench.session_bar import missed, reasons
+    from dpa.bench.sessions import missed, reasons
 
     misses = missed(rows) if device == "cpu" else []
     if not as_json:
@@ -111,8 +111,7 @@ def _measure(
     """Rows of one network, and the engines that were over their limit."""
     import tempfile
 
-    from dpa.bench.session_networks import subject
-    from dpa.bench.session_rows import measure_sessions
+    from dpa.bench.sessions import measure_sessions, subject
     from dpa.engine.sessions.engine_folder import EngineFolder
     from dpa.export.build import build_engines
     from dpa.export.parity import LARGEST, LIMITS_MM

@@ -31,10 +31,9 @@ def bench_step(
     import torch
 
     import dpa.export  # noqa: F401  offers the compiled step's exporter
-    from dpa.bench.attack_task import load_task
-    from dpa.bench.matmul import matmul_gflops
-    from dpa.bench.roofline import memory_gb_per_s
-    from dpa.bench.step_rows import STEPS, measure_steps
+    from dpa.bench.attack import load_task
+    from dpa.bench.roofline import matmul_gflops, memory_gb_per_s
+    from dpa.bench.step import STEPS, measure_steps
     from dpa.engine.runs.environment import versions
     from dpa.models.devices import device_name
 
@@ -48,7 +47,7 @@ def bench_step(
     copied = memory_gb_per_s(place, synchronise=synchronise)
     rows = measure_steps(task, names, batches, seconds, rounds, synchronise)
     if plot is not None:
-        from dpa.bench.step_plot import plot_steps
+        from dpa.bench.step import plot_steps
 
         plot_steps(rows, matmul, copied, plot)
     options = [str(source)] if source else []

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from dpa.bench.import_pictures import CAMERAS, DISTINCT, write_pictures
+from dpa.bench.imports import CAMERAS, DISTINCT, write_pictures
 from dpa.engine.cli.app import app
 from dpa.models.data.importers.run import import_catalogue
 from dpa.models.data.store import PackedStore
@@ -36,7 +36,7 @@ def test_the_pictures_are_an_import_like_any_other(tmp_path: Path) -> None:
 
 
 def test_cameras_take_turns_over_whole_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dpa.bench.import_pictures.CLIP", 3)
+    monkeypatch.setattr("dpa.bench.imports.CLIP", 3)
     views = write_pictures(tmp_path, 3 * CAMERAS + 2, 16).views
     assert [len(view.numbers) for view in views] == [3] * CAMERAS + [2]
     assert [view.clip for view in views] == ["0"] * CAMERAS + ["1"]

@@ -9,11 +9,8 @@ import torch
 import typer
 from typer.testing import CliRunner
 
-from dpa.bench.session_bar import missed, reasons
-from dpa.bench.session_networks import untrained
-from dpa.bench.session_plot import plot_sessions
-from dpa.bench.session_process import Apart, Opening
-from dpa.bench.session_timing import BURST, MIN_ROUNDS, TimedSession, time_together
+from dpa.bench.session_process import BURST, MIN_ROUNDS, Apart, Opening, TimedSession, time_together
+from dpa.bench.sessions import missed, plot_sessions, reasons, untrained
 from dpa.engine.cli import bench_sessions as sessions
 from dpa.engine.cli.readable_errors import ReadableErrors
 from dpa.engine.sessions.protocol import TensorSpec, TorchSession
@@ -134,11 +131,11 @@ def run(*options: str):
 
 def test_the_command_prints_the_agreed_keys_and_how_to_repeat_each_row(monkeypatch, tmp_path) -> None:
     held = (torch.zeros(1), torch.zeros(1))
-    monkeypatch.setattr("dpa.bench.session_networks.load_network", lambda spec: spec)
+    monkeypatch.setattr("dpa.bench.sessions.load_network", lambda spec: spec)
     monkeypatch.setattr("dpa.export.parity.held_out_frames", lambda *_: held)
     monkeypatch.setattr("dpa.engine.sessions.engine_folder.EngineFolder", lambda path: path)
     bare = [{key: value for key, value in one.items() if key != "network"} for one in ROWS]
-    monkeypatch.setattr("dpa.bench.session_rows.measure_sessions", lambda *_: bare)
+    monkeypatch.setattr("dpa.bench.sessions.measure_sessions", lambda *_: bare)
     made = json.loads(run("zoo:nsd", "--engine", str(tmp_path), "--json").stdout)
     asked = "network graph backend precision batch images_per_s p50_ms p99_ms mpjpe_shift_mm"
     assert set(asked.split()) <= set(made["rows"][0])
@@ -150,7 +147,7 @@ def test_the_command_prints_the_agreed_keys_and_how_to_repeat_each_row(monkeypat
 def test_an_untrained_network_has_speed_and_no_millimetres(monkeypatch, pooled_sizes) -> None:
     pytest.importorskip("onnxruntime", reason="needs the extra 'cpu'")
     monkeypatch.setitem(PRESETS, "tiny", lambda: pooled_sizes)
-    monkeypatch.setattr("dpa.bench.session_networks.SIDE", 32)
+    monkeypatch.setattr("dpa.bench.sessions.SIDE", 32)
     options = ["--graph", "encode", "--precision", "fp32", "--batch", "2", "--frames", "4"]
     result = run("untrained:tiny", *options, "--seconds", "0", "--json")
     assert result.exit_code == 0, result.stderr

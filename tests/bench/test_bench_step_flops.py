@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from dpa.bench.step_flops import step_gflop
+from dpa.bench.step import step_gflop
 
 
 class Doubled:

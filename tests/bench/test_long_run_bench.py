@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dpa.bench import long_run_process
-from dpa.bench.long_run_compare import compare_runs
-from dpa.bench.long_run_process import AttackFailed, resident_mb, stored, watch
+from dpa.bench import long_run
+from dpa.bench.long_run import AttackFailed, compare_runs, resident_mb, stored, watch
 from dpa.engine.runs.directory import RunDirectory
 
 ORDERS = {"one": [[0, 1], [2, 3]], "other": [[3, 0, 1], [2]]}
@@ -64,8 +63,8 @@ def test_other_samples_are_not_equal(tmp_path):
 def test_a_process_is_killed_when_it_has_stored_enough(tmp_path, monkeypatch, before, kill_at, counts):
     """A resumed one, however much there was before it, only after it has stored something itself."""
     answers = iter([before, *counts])
-    monkeypatch.setattr(long_run_process, "START", "import time; time.sleep(60)")
-    monkeypatch.setattr(long_run_process, "stored", lambda run: next(answers))
+    monkeypatch.setattr(long_run, "START", "import time; time.sleep(60)")
+    monkeypatch.setattr(long_run, "stored", lambda run: next(answers))
     seen = watch([], tmp_path, kill_at=kill_at)
     assert seen.killed_at == counts[-1], "counted again once it is dead"
     assert [count for count, _ in seen.memory] == counts[:-1]
@@ -73,7 +72,7 @@ def test_a_process_is_killed_when_it_has_stored_enough(tmp_path, monkeypatch, be
 
 
 def test_an_attack_that_fails_is_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(long_run_process, "START", "raise SystemExit(3)")
+    monkeypatch.setattr(long_run, "START", "raise SystemExit(3)")
     with pytest.raises(AttackFailed, match="exit code 3"):
         watch(["somewhere"], tmp_path)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from dpa.bench.noise_store import write_noise_store
+from dpa.bench.data import write_noise_store
 from dpa.engine.cli.app import app
 
 

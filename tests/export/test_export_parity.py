@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from dpa.bench.session_rows import measure_sessions
+from dpa.bench.sessions import measure_sessions
 from dpa.engine.sessions.engine_folder import EngineFolder
 from dpa.engine.sessions.protocol import TorchSession
 from dpa.export.build import REPORT, build_engines

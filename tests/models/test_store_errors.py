@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from dpa.bench.noise_store import write_noise_store
+from dpa.bench.data import write_noise_store
 from dpa.models.atomic import DiskFull
 from dpa.models.data.contract import Camera, clip_rows
 from dpa.models.data.store import PackedStore, PackedStoreWriter

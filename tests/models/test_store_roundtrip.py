@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from dpa.bench.noise_store import write_noise_store
+from dpa.bench.data import write_noise_store
 from dpa.models.data.contract import COLUMNS, Camera
 from dpa.models.data.store import PackedStore, PackedStoreWriter
 
@@ -156,7 +156,7 @@ def test_a_killed_writer_leaves_nothing_under_the_name(tmp_path: Path) -> None:
         "import os, signal, sys, numpy as np; from pathlib import Path\n"
         "import dpa.models.data.store_writer as writer\n"
         "writer.sync_file = lambda path: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "import dpa.bench.noise_store as n; n.write_noise_store(Path(sys.argv[1]), count=3, size=4)\n"
+        "import dpa.bench.data as n; n.write_noise_store(Path(sys.argv[1]), count=3, size=4)\n"
     )
     died = subprocess.run([sys.executable, "-c", script, tmp_path / "set"], check=False)
     assert died.returncode == -signal.SIGKILL

@@ -7,10 +7,10 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from dpa.bench import matmul
+from dpa.bench import roofline
+from dpa.bench.attack import measure_attack
 from dpa.bench.attack_contenders import UnknownContender, make_contenders
 from dpa.bench.attack_plain import plain_attack
-from dpa.bench.attack_report import measure_attack
 from dpa.bench.attack_rows import Contender, Pictures, Task, ratios, row, run_in_turns
 from dpa.engine.attack.algorithm import appearance_attack
 from dpa.engine.attack.config import AttackConfig
@@ -19,7 +19,7 @@ from dpa.engine.cli.app import app
 
 @pytest.fixture(autouse=True)
 def small_matrices(monkeypatch):
-    monkeypatch.setitem(matmul.SIDE, "cpu", 64)
+    monkeypatch.setitem(roofline.SIDE, "cpu", 64)
 
 
 def grey_task(linear_network, grey_frames, *levels, **network):
@@ -123,7 +123,7 @@ def test_an_unknown_name_is_refused(tiny_world):
 
 def test_the_command_prints_json_alone(monkeypatch, tiny_world):
     task = tiny_task(tiny_world(4, torch.float32))
-    monkeypatch.setattr("dpa.bench.attack_task.load_task", lambda *_: task)
+    monkeypatch.setattr("dpa.bench.attack.load_task", lambda *_: task)
     arguments = ["bench", "attack", "--max-steps", "1", "--name", "plain", "--name", "eager"]
     made = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)
     assert [line["name"] for line in made["rows"]] == ["plain", "eager"]

@@ -6,10 +6,10 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from dpa.bench import attack_sweep, matmul
+from dpa.bench import attack, roofline
+from dpa.bench.attack import sweep_attack
 from dpa.bench.attack_contenders import NotTheirOptimiser, UnknownContender, as_commanded, make_contenders
 from dpa.bench.attack_rows import Task
-from dpa.bench.attack_sweep import sweep_attack
 from dpa.engine.attack.config import STEP_SIZES, AttackConfig
 from dpa.engine.cli.app import app
 
@@ -53,9 +53,9 @@ def test_auto_attacks_as_the_command_does():
 
 
 def test_the_command_draws_the_front(task, monkeypatch, tmp_path):
-    monkeypatch.setitem(matmul.SIDE, "cpu", 64)
-    monkeypatch.setattr("dpa.bench.attack_task.load_task", lambda *_: task)
-    monkeypatch.setitem(attack_sweep.SWEPT, "polyak", (0.2,))
+    monkeypatch.setitem(roofline.SIDE, "cpu", 64)
+    monkeypatch.setattr("dpa.bench.attack.load_task", lambda *_: task)
+    monkeypatch.setitem(attack.SWEPT, "polyak", (0.2,))
     path = tmp_path / "front.png"
     arguments = ["bench", "attack", "--sweep", "--name", "auto", "--max-steps", "2", "--min-error", "60"]
     made = json.loads(CliRunner().invoke(app, [*arguments, "--plot", str(path), "--json"]).stdout)
@@ -68,11 +68,11 @@ def test_the_command_draws_the_front(task, monkeypatch, tmp_path):
 def test_a_disturbed_machine_may_have_its_processor_time_drawn(tmp_path):
     point = {"series": "auto", "optimiser": "adam", "step_size": 0.5, "success_rate": 1.0, "psnr_db": 30.0}
     paths = []
-    for rate in attack_sweep.RATES:
-        rows = [point | dict.fromkeys(attack_sweep.RATES, 1.0) | {rate: value} for value in (1.0, 2.0)]
-        paths += [tmp_path / f"{rate}-{other}.png" for other in attack_sweep.RATES]
-        for path, other in zip(paths[-2:], attack_sweep.RATES, strict=True):
-            attack_sweep.plot_sweep(rows, path, "a title", other)
+    for rate in attack.RATES:
+        rows = [point | dict.fromkeys(attack.RATES, 1.0) | {rate: value} for value in (1.0, 2.0)]
+        paths += [tmp_path / f"{rate}-{other}.png" for other in attack.RATES]
+        for path, other in zip(paths[-2:], attack.RATES, strict=True):
+            attack.plot_sweep(rows, path, "a title", other)
     pictures = [path.read_bytes() for path in paths]
     assert pictures[0] != pictures[1] and pictures[2] != pictures[3]
     assert pictures[0] != pictures[2], "the other rate was drawn"

@@ -8,7 +8,7 @@ import torch
 from dpa.bench.attack_contenders import UnknownContender, make_contenders
 from dpa.bench.attack_rows import Task
 from dpa.bench.peers import PEERS, ErrorOfCode, art_unit_steps, foolbox_adam, peer_attack
-from dpa.bench.step_scene import first_scene
+from dpa.bench.step import first_scene
 from dpa.engine.attack.config import AttackConfig
 from dpa.engine.attack.objective import Objective
 from dpa.engine.attack.optimisers import make_update

@@ -7,11 +7,10 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from dpa.bench import matmul, roofline
+from dpa.bench import roofline
 from dpa.bench.attack_rows import Task
-from dpa.bench.peak_memory import peak_mb
-from dpa.bench.step_plot import plot_steps
-from dpa.bench.step_rows import PlainStep, measure_steps
+from dpa.bench.step import PlainStep, measure_steps, plot_steps
+from dpa.bench.timing import peak_mb
 from dpa.engine.attack.objective import Objective
 from dpa.engine.attack.steps.eager import EagerStep, probe
 from dpa.engine.cli.app import app
@@ -68,9 +67,9 @@ def test_peak_memory_notices_an_allocation():
 
 
 def test_the_command_prints_json_and_draws(task, monkeypatch, tmp_path):
-    monkeypatch.setitem(matmul.SIDE, "cpu", 64)
+    monkeypatch.setitem(roofline.SIDE, "cpu", 64)
     monkeypatch.setattr(roofline, "COPIED_MB", 1)
-    monkeypatch.setattr("dpa.bench.attack_task.load_task", lambda *_: task)
+    monkeypatch.setattr("dpa.bench.attack.load_task", lambda *_: task)
     path = tmp_path / "step.png"
     arguments = ["bench", "step", "--name", "eager", "--name", "fused", "--batch", "2", "--seconds", "0"]
     ran = CliRunner().invoke(app, [*arguments, "--rounds", "1", "--plot", str(path), "--json"])

@@ -1,23 +1,48 @@
-"""The measurement behind `bench step`: one value and gradient by every back-end, batch by batch."""
+"""One value and gradient of the attack by every back-end, batch by batch: what `bench step` measures."""
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from dpa.bench.attack_rows import Task
-from dpa.bench.peak_memory import peak_mb
 from dpa.bench.roofline import count
-from dpa.bench.step_flops import step_gflop
-from dpa.bench.step_scene import first_scene
-from dpa.bench.timing import measure
+from dpa.bench.timing import measure, peak_mb
+from dpa.engine.attack.algorithm import Preparation
+from dpa.engine.attack.judge import Judge
 from dpa.engine.attack.objective import Objective
-from dpa.engine.attack.state import Scene
+from dpa.engine.attack.state import FrameBatch, Scene
 from dpa.engine.attack.steps.choice import BACKENDS
 from dpa.engine.attack.steps.eager import EagerStep
 from dpa.kernels.reference import composite
+
+
+def first_scene(task: Task, prefix: Callable[[Tensor], Tensor] | None = None) -> tuple[Tensor, Scene]:
+    """h_a⁰ [n, A] and the scene of every sample. prefix: the step back-end's own (none: [n, 0])."""
+    preparation = Preparation(
+        task.generator,
+        Judge(task.generator, task.target, task.plates),
+        lambda frames: task.target.predict(frames).detach(),
+        prefix or (lambda pose_code: pose_code.new_empty(len(pose_code), 0)),
+        max_steps=0,
+    )
+    number = torch.arange(len(task), device=task.frames.device)
+    slots = preparation.prepare(FrameBatch(number, task.frames, task.plate_index))
+    return slots.h_a, slots.scene
+
+
+def step_gflop(objective: Objective, h_a: Tensor, scene: Scene) -> float:
+    """GFLOP of one sample's value and gradient, of convolutions and matrix products alone (a multiply-add
+    is two). Taken from the eager step, so that a back-end that leaves out work is credited with the
+    arithmetic of the task. h_a: [B, A]."""
+    step = EagerStep(objective, (len(h_a),))
+    return count(lambda: step(h_a, scene))[0] / len(h_a)
+
 
 PLAIN = "plain"
 STEPS = (PLAIN, "eager", "fused", "compiled")
@@ -98,3 +123,34 @@ def _call(name: str, objective: Objective, task: Task, batch: int) -> Callable[[
     step = (PlainStep if name == PLAIN else BACKENDS[name])(objective, (batch,))
     h_a, scene = first_scene(task, step.prefix)
     return lambda: step(h_a, scene)
+
+
+def plot_steps(
+    rows: Sequence[Mapping[str, Any]], ceilings: Mapping[str, float], gb_per_s: float, path: Path
+) -> None:
+    """Writes both side by side to `path`, in the format of its suffix. ceilings: GFLOP/s of a matrix
+    product by precision; gb_per_s: of a copy."""
+    figure = Figure(figsize=(11, 4.5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for name in dict.fromkeys(row["name"] for row in rows):
+        mine = [row for row in rows if row["name"] == name]
+        line = left.plot(
+            [row["batch"] for row in mine], [row["samples_per_s"] for row in mine], marker="o", label=name
+        )[0]
+        placed = [row for row in mine if row["flop_per_byte"]]
+        right.scatter(
+            [row["flop_per_byte"] for row in placed],
+            [row["achieved_gflops"] for row in placed],
+            color=line.get_color(),
+            label=name if placed else f"{name} (bytes unknown)",
+        )
+    left.set(xlabel="batch", ylabel="samples/s of one step", ylim=(0, None))
+    left.set_xscale("log", base=2)
+    intensity = np.geomspace(1, 1000, 200)
+    for precision, peak in ceilings.items():
+        right.plot(intensity, np.minimum(peak, gb_per_s * intensity), label=f"matrix product, {precision}")
+    right.set(xscale="log", yscale="log", xlabel="FLOP per byte moved", ylabel="GFLOP/s")
+    for axes in (left, right):
+        axes.legend(frameon=False)
+        axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=150)
