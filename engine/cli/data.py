@@ -38,6 +38,13 @@ def synth(
         str | None,
         typer.Option("--outfit", help="Dress everybody in this subject's clothes. [default: their own]"),
     ] = None,
+    fresh_outfits: Annotated[
+        bool,
+        typer.Option("--fresh-outfits", help="Every frame of a clip in other clothes, skin, hair and light."),
+    ] = False,
+    zoom: Annotated[
+        float, typer.Option("--zoom", help="How many times as tall people stand in the frame: 1 to 2.")
+    ] = 1.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:
     """Generate synthetic people: procedural motion, four calibrated cameras, known poses."""
@@ -52,6 +59,8 @@ def synth(
         "seed": seed,
         "workers": workers,
         "outfit": outfit,
+        "fresh_outfits": fresh_outfits,
+        "zoom": zoom,
     }
     config = _config({name: value for name, value in given.items() if value is not None})
     store = _generated(config, out)

@@ -82,15 +82,15 @@ class View:
         return Camera(name=self.name, intrinsics=intrinsics, rotation=self.rotation, translation=translation)
 
 
-def views(size: int) -> tuple[View, ...]:
-    """The four cameras for frames of size x size pixels."""
+def views(size: int, zoom: float = 1.0) -> tuple[View, ...]:
+    """The four cameras for frames of size x size pixels; zoom multiplies their focal length."""
     made = []
     for name, (position, target) in VIEWS.items():
         centre = np.array(position)
         forward = unit(np.array(target) - centre)
         right = unit(np.cross(forward, [0.0, 0.0, 1.0]))
         rotation = np.stack([right, np.cross(forward, right), forward])
-        made.append(View(name, centre, rotation, size, FOCAL * size, (size / 2, size / 2)))
+        made.append(View(name, centre, rotation, size, FOCAL * zoom * size, (size / 2, size / 2)))
     return tuple(made)
 
 
@@ -172,6 +172,6 @@ def render(view: View) -> Plate:
 
 
 @lru_cache(maxsize=4)
-def plates(size: int) -> tuple[Plate, ...]:
+def plates(size: int, zoom: float = 1.0) -> tuple[Plate, ...]:
     """The plates of all cameras, computed once in a process."""
-    return tuple(render(view) for view in views(size))
+    return tuple(render(view) for view in views(size, zoom))

@@ -3,9 +3,10 @@
 A process that only renders clips imports neither torch nor pyarrow, so this file does not either.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,16 @@ import numpy as np
 from dpa.models.data.store_format import StoreMaps
 
 from .body import SKIN_VERTICES, SUBJECTS, Body, assemble, body, joints17
-from .cameras import FOCAL, Plate, View
+from .cameras import Plate, View
 from .config import SynthConfig
 from .figure import figure, posed
+from .fresh import Look, drawn_look
 from .geometry import Array
 from .motion.actions import ACTIONS, perform
 from .motion.choreography import Choreography, Seat
 from .picture import Stage, pictures, stages
+from .room import Light
+from .wardrobe import HEADS, OUTFITS
 
 MARGIN = 1.15  # of the box over the person's extent
 DISTANCE = 5.0  # metres to the cameras
@@ -64,25 +68,28 @@ class ClipImages:
     time: Array
 
 
+def _entropy(key: ClipKey, seed: int) -> tuple[int, ...]:
+    return seed, SUBJECTS.index(key.subject), ACTIONS.index(key.action), key.number
+
+
 def _generators(key: ClipKey, seed: int) -> tuple[np.random.Generator, np.random.Generator]:
     """Random numbers for the motion and for the sensor; the outfit is no part of the key."""
-    entropy = (seed, SUBJECTS.index(key.subject), ACTIONS.index(key.action), key.number)
-    motion, sensor = np.random.SeedSequence(entropy).spawn(2)
+    motion, sensor = np.random.SeedSequence(_entropy(key, seed)).spawn(2)
     return np.random.default_rng(motion), np.random.default_rng(sensor)
 
 
-def take(key: ClipKey, frames: int, fps: float, seed: int) -> Take:
-    """The motion of one clip."""
+def take(key: ClipKey, frames: int, fps: float, seed: int, zoom: float = 1.0) -> Take:
+    """The motion of one clip. With a `zoom` people keep nearer to the room's middle: they stay in view."""
     who = body(key.subject)
     time = np.arange(frames) / fps
-    motion = perform(Choreography(who, time, _generators(key, seed)[0]), key.action)
+    motion = perform(Choreography(who, time, _generators(key, seed)[0], 1 / zoom), key.action)
     rotations, heads = assemble(who, motion.parts)
     return Take(who, time, rotations, heads, joints17(who, rotations, heads), motion.seat)
 
 
-def coarseness(size: int) -> float:
-    """Metres within which vertices are merged for frames of `size` pixels."""
-    cell = COARSENESS * DISTANCE / (FOCAL * size)
+def coarseness(focal: float) -> float:
+    """Metres within which vertices are merged for a focal length in pixels."""
+    cell = COARSENESS * DISTANCE / focal
     return round(cell, 5) if cell > FINEST else 0.0
 
 
@@ -119,30 +126,35 @@ def true_boxes(moment: Take, cameras: Sequence[View]) -> Array:
     return np.stack([[true_box(view, skin) for view in cameras] for skin in skins])
 
 
-def film(
-    key: ClipKey,
-    frames: int,
-    fps: float,
-    seed: int,
-    cameras: Sequence[Stage],
-    samples: int,
-    crop_size: int | None = None,
-) -> ClipImages:
-    """Renders one clip with all cameras; `samples` as in pictures.
+def _looks(key: ClipKey, config: SynthConfig, view: View) -> Iterator[Look]:
+    """How the person looks at every frame: in one outfit, or in one drawn for it from numbers of its own."""
+    cell = coarseness(view.focal)
+    if not config.fresh_outfits:
+        dressed = figure(key.subject, OUTFITS[key.outfit], HEADS[key.subject], cell)
+        yield from repeat(Look(dressed, Light()), config.frames)
+        return
+    for step in range(config.frames):
+        entropy = np.random.SeedSequence(_entropy(key, config.seed), spawn_key=(2, step))
+        yield drawn_look(key.subject, cell, np.random.default_rng(entropy))
 
-    With crop_size the images are the true boxes at that size, and their boxes the whole image.
+
+def film(key: ClipKey, config: SynthConfig, cameras: Sequence[Stage]) -> ClipImages:
+    """Renders one clip with all cameras.
+
+    With a crop_size the images are the true boxes at that size, and their boxes the whole image.
     """
-    moment = take(key, frames, fps, seed)
-    sensor = _generators(key, seed)[1]
-    dressed = figure(key.subject, key.outfit, coarseness(cameras[0].view.size))
+    frames, crop_size = config.frames, config.crop_size
+    moment = take(key, frames, config.fps, config.seed, config.zoom)
+    sensor = _generators(key, config.seed)[1]
+    looks = _looks(key, config, cameras[0].view)
     boxes = true_boxes(moment, [stage.view for stage in cameras])
     shot: list[tuple[Array, Array]] = []
-    for step in range(frames):
-        scene = posed(dressed, moment.rotations[step], moment.heads[step], moment.seat)
+    for step, look in enumerate(looks):
+        scene = posed(look.figure, moment.rotations[step], moment.heads[step], moment.seat, look.light)
         seen_by = cameras
         if crop_size is not None:
             seen_by = [stage.cropped(box, crop_size) for stage, box in zip(cameras, boxes[step], strict=True)]
-        shot.append(pictures(scene, seen_by, samples, sensor))
+        shot.append(pictures(scene, seen_by, config.supersample, sensor))
     if crop_size is not None:
         boxes = np.broadcast_to(WHOLE, boxes.shape)
     relative = moment.joints - moment.joints[:, :1]
@@ -170,6 +182,11 @@ class Task:
     key: ClipKey
 
 
+def outfit_name(task: Task, step: int, config: SynthConfig) -> str:
+    """Whose clothes are worn at a frame of the clip; a name of its own where they were drawn for it."""
+    return f"drawn {task.sequence}.{step}" if config.fresh_outfits else task.key.outfit
+
+
 @dataclass(frozen=True)
 class Worker:
     """What it takes to render any clip of a set: its configuration, the cameras, the store's folder."""
@@ -180,18 +197,18 @@ class Worker:
 
     @classmethod
     def of(cls, config: SynthConfig, plates: Sequence[Plate], folder: Path) -> "Worker":
-        return cls(config, stages(plates), folder)
+        return cls(config, stages(plates, config.zoom), folder)
 
     def run(self, task: Task) -> int:
         """Renders a clip into its range of the store; returns the number of images."""
         c = self.config
-        images = film(task.key, c.frames, c.fps, c.seed, self.cameras, c.supersample, c.crop_size)
+        images = film(task.key, c, self.cameras)
         count = len(images.frames)
         start = task.sequence * count
         columns = {
             "subject": task.key.subject,
             "action": task.key.action,
-            "outfit": task.key.outfit,
+            "outfit": [outfit_name(task, int(step), c) for step in images.frame],
             "sequence": task.sequence,
             "camera": images.camera,
             "plate": images.camera if c.crop_size is None else start + np.arange(count),

@@ -8,13 +8,24 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from dpa.models.errors import InputError
 
 from .body import SUBJECTS
 from .motion.actions import ACTIONS
 from .wardrobe import OUTFITS
+
+LATER = ("fresh_outfits", "zoom")
+"""Settings that earlier sets, and the keys that name them, did not know."""
 
 
 class UnknownName(InputError):
@@ -49,6 +60,9 @@ class SynthConfig(BaseModel):
     outfit: whose clothes everybody wears; None: their own. size: the square frames' side in pixels.
     crop_size: None, or the side of person crops (the true boxes) to store instead of full frames; each then
     has a plate of its own, its box is the whole image, and the cameras' intrinsics are the full view's.
+    fresh_outfits: every frame of a clip in clothes, skin, hair and light of its own, alike for all cameras;
+    the motion is that of the set without it. zoom: how many times as tall people stand in the frame (about
+    0.4 of its side at 1); to stay in view they keep nearer to the room's middle.
     supersample: fragments per pixel along each axis. The same values and seed give the same bytes for any
     `workers`.
     """
@@ -65,7 +79,25 @@ class SynthConfig(BaseModel):
     workers: Annotated[int, Field(ge=1)] = Field(default_factory=available_cores)
     outfit: str | None = None
     crop_size: Annotated[int, Field(ge=16, le=1024)] | None = None
+    fresh_outfits: bool = False
+    zoom: Annotated[float, Field(ge=1, le=2)] = 1.0
     supersample: Annotated[int, Field(ge=1, le=8)] = 2
+
+    @model_validator(mode="after")
+    def _one_wardrobe(self) -> "SynthConfig":
+        if self.fresh_outfits and self.outfit is not None:
+            raise InputError(
+                found=f"fresh outfits and the outfit {self.outfit}",
+                expected="one of the two",
+                remedy="leave out --outfit, or --fresh-outfits",
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plainly: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Later settings are told only where they are used: sets made without them keep their names."""
+        told: dict[str, object] = plainly(self)
+        return {k: v for k, v in told.items() if k not in LATER or v != type(self).model_fields[k].default}
 
     @property
     def stored_size(self) -> int:

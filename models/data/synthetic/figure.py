@@ -14,8 +14,8 @@ from .geometry import Array, smoothstep, unit
 from .mesh import Mesh, clustered, rasterise, vertex_normals
 from .motion.choreography import Seat
 from .paint import GAMMA
-from .room import LAMPS, reaching
-from .wardrobe import HEADS, OUTFITS, Head, Outfit
+from .room import Light, reaching
+from .wardrobe import Head, Outfit
 
 # The stool that people sit on: a disc on four legs.
 
@@ -134,16 +134,16 @@ def _layers(tailor: Tailor, head: Head) -> list[tuple[Mesh, Array]]:
     return parts
 
 
-@lru_cache(maxsize=16)
-def figure(subject: str, outfit: str, cell: float) -> Figure:
-    """One subject's body in one subject's outfit; `cell` metres: how coarse the pixels allow it (0: full)."""
-    tailor = Tailor(body(subject), OUTFITS[outfit])
+@lru_cache(maxsize=32)
+def figure(subject: str, outfit: Outfit, head: Head, cell: float) -> Figure:
+    """One subject's body in an outfit; `cell` metres: how coarse the pixels allow it (0: full)."""
+    tailor = Tailor(body(subject), outfit)
     columns: list[Array] = []
     faces: list[Array] = []
     materials: list[Array] = []
     weights = []
     count = 0
-    for mesh, material in _layers(tailor, HEADS[subject]):
+    for mesh, material in _layers(tailor, head):
         labelled = mesh.with_channels(normals=vertex_normals(mesh.position, mesh.faces), material=material)
         coarse = clustered(labelled, cell, material)
         c = coarse.channels
@@ -156,7 +156,7 @@ def figure(subject: str, outfit: str, cell: float) -> Figure:
     return Figure(
         body=tailor.body,
         outfit=tailor.outfit,
-        head=HEADS[subject],
+        head=head,
         faces=np.concatenate(faces).astype(np.int32),
         material=np.concatenate(materials),
         position=table[:, :3],
@@ -188,6 +188,7 @@ class Posed:
     attributes: Array
     faces: Array
     material: Array
+    light: Light
 
     @property
     def middle(self) -> Array:
@@ -196,11 +197,11 @@ class Posed:
         return np.array([x, y, CHEST_HEIGHT], np.float32)
 
 
-def posed(figure: Figure, rotations: Array, heads: Array, seat: Seat | None) -> Posed:
-    """The figure in one pose, with its stool."""
+def posed(figure: Figure, rotations: Array, heads: Array, seat: Seat | None, light: Light) -> Posed:
+    """The figure in one pose, with its stool, under a light."""
     position, normals = figure.skin(rotations, heads)
     if seat is None:
-        return Posed(figure, position, normals, figure.attributes, figure.faces, figure.material)
+        return Posed(figure, position, normals, figure.attributes, figure.faces, figure.material, light)
     vertices, stool_normals, faces = stool(seat.x, seat.y, seat.height)
     plain = np.tile(np.array([OFF_ARM, 1.0], np.float32), (len(vertices), 1))
     return Posed(
@@ -210,6 +211,7 @@ def posed(figure: Figure, rotations: Array, heads: Array, seat: Seat | None) -> 
         np.concatenate([figure.attributes, np.concatenate([vertices, plain], axis=1)]),
         np.concatenate([figure.faces, faces + len(position)]),
         np.concatenate([figure.material, np.full(len(faces), Material.PROP, np.int8)]),
+        light,
     )
 
 
@@ -236,7 +238,7 @@ class ShadowMap:
 def shadow_map(scene: Posed) -> ShadowMap:
     """What the first lamp sees of the person and the stool."""
     middle = scene.middle
-    direction, _ = reaching(LAMPS[0], middle)
+    direction, _ = reaching(scene.light.lamps[0], middle)
     x = np.cross(direction, [0, 1.0, 0])
     x /= np.linalg.norm(x)
     axes = np.stack([x, np.cross(direction, x), -direction]).astype(np.float32)
@@ -288,7 +290,7 @@ def floor_shadow(scene: Posed) -> FloorShadow:
     centre = scene.middle[:2]
     shade = np.zeros((FLOOR_SIDE, FLOOR_SIDE), np.float32)
     total = AMBIENT
-    for lamp, blur in zip(LAMPS, (0.05, 0.06), strict=True):
+    for lamp, blur in zip(scene.light.lamps, (0.05, 0.06), strict=True):
         direction, light = reaching(lamp, scene.middle)
         dropped = v[:, :2] - (direction[:2] / direction[2]).astype(np.float32) * v[:, 2:]
         solid = 1 - np.exp(-0.68 * _soft(_density(dropped, centre), 0.03))

@@ -16,6 +16,7 @@ import numpy as np
 
 from dpa.models.data.contract import COLUMNS
 from dpa.models.data.store import PackedStore, PackedStoreWriter
+from dpa.models.errors import InputError
 
 from .body import SUBJECTS
 from .cameras import Plate, plates, views
@@ -61,10 +62,10 @@ def _stored_plates(config: SynthConfig, tasks: list[Task], made: Sequence[Plate]
     """Plates [P, H, W, 3]: one a camera, or, for crops, one a sample."""
     if config.crop_size is None:
         return np.stack([plate.image for plate in made])
-    seen_by = views(config.scene_size)
+    seen_by = views(config.scene_size, config.zoom)
     crops = []
     for task in tasks:
-        moment = take(task.key, config.frames, config.fps, config.seed)
+        moment = take(task.key, config.frames, config.fps, config.seed, config.zoom)
         for boxes in true_boxes(moment, seen_by):
             pairs = zip(made, boxes, strict=True)
             crops += [plate.cropped(box, config.crop_size).image for plate, box in pairs]
@@ -97,11 +98,11 @@ def generate(config: SynthConfig, out: Path, progress: Progress | None = None) -
     call it under `if __name__ == "__main__":`. Raises the store's errors (OutputExists, DiskFull).
     """
     tasks = [Task(i, key) for i, key in enumerate(clip_keys(config))]
-    made = plates(config.scene_size)
+    made = plates(config.scene_size, config.zoom)
     total = len(tasks) * config.frames * len(made)
     writer = PackedStoreWriter(
         out,
-        cameras=[view.contract() for view in views(config.stored_size)],
+        cameras=[view.contract() for view in views(config.stored_size, config.zoom)],
         plates=_stored_plates(config, tasks, made),
         fps=config.fps,
         seed=config.seed,
@@ -128,8 +129,14 @@ def generate_redressed(
     """The set that `config` describes, once in each outfit, one after the other.
 
     Rows that show the same moment share subject, sequence, camera and frame, and differ in `outfit` alone.
-    Renders each outfit beside `out` first. Raises OutputExists, DiskFull.
+    Renders each outfit beside `out` first. Raises OutputExists, DiskFull, InputError with fresh outfits.
     """
+    if config.fresh_outfits:
+        raise InputError(
+            found="fresh outfits in a re-dressed set",
+            expected="every moment in each of the named outfits",
+            remedy="leave out fresh_outfits",
+        )
     out.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
         stores = [

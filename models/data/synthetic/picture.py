@@ -13,14 +13,13 @@ from .figure import FLOOR_WIDTH, Figure, FloorShadow, Material, Posed, ShadowMap
 from .geometry import Array, dot, unit
 from .mesh import Fragments, rasterise
 from .paint import tone
-from .room import LAMPS, reaching
+from .room import Light, reaching
 
 # Light on fragments: material, two lamps with a shadow map, sky-like ambient light, creases, gloss.
 
 
 GLOSS = {Material.SKIN: 0.05, Material.EYE: 0.30, Material.HAIR: 0.07, Material.SHOE: 0.04}
 SHINE = 28  # exponent of the highlight
-SKY = np.array([1, 0.98, 0.95], np.float32)
 BOUNCE = np.array([0.09, 0.06, 0.05], np.float32)  # warm light from the floor
 
 
@@ -70,14 +69,14 @@ def albedo(figure: Figure, attributes: Array, material: Array) -> tuple[Array, A
     return colour, gloss
 
 
-def shade(figure: Figure, surface: Surface, shadow: ShadowMap) -> Array:
+def shade(figure: Figure, surface: Surface, shadow: ShadowMap, falling: Light) -> Array:
     """Displayed colours [n, 3] in [0, 1]."""
     s = surface
     colour, gloss = albedo(figure, s.attributes, s.material)
     lit = shadow.light(s.point)
     wrap = np.where(s.material == Material.SKIN, np.float32(0.25), np.float32(0.08))
     light = np.zeros_like(colour)
-    for number, lamp in enumerate(LAMPS):
+    for number, lamp in enumerate(falling.lamps):
         direction, strength = reaching(lamp, shadow.origin)
         direction = direction.astype(np.float32)
         facing = np.clip((s.normal @ direction + wrap) / (1 + wrap), 0, 1)
@@ -87,7 +86,7 @@ def shade(figure: Figure, surface: Surface, shadow: ShadowMap) -> Array:
         highlight = np.clip(dot(s.normal, half), 0, 1) ** SHINE * gloss * (lit if number == 0 else 1)
         colour += 0.8 * highlight[:, None]
     up = (0.5 + 0.5 * s.normal[:, 2])[:, None]
-    light += ((0.30 + 0.22 * up) * SKY + (1 - up) * BOUNCE) * s.open[:, None]
+    light += ((0.30 + 0.22 * up) * falling.sky + (1 - up) * BOUNCE) * s.open[:, None]
     return tone(colour * light)
 
 
@@ -125,10 +124,10 @@ class Stage:
         return Stage.of(self.view.cropped(box, size), self.plate.cropped(box, size))
 
 
-def stages(plates: Sequence[Plate]) -> tuple[Stage, ...]:
-    """All cameras' stages for their plates; frames get the plates' size."""
-    size = len(plates[0].image)
-    return tuple(Stage.of(v, p) for v, p in zip(views(size), plates, strict=True))
+def stages(plates: Sequence[Plate], zoom: float = 1.0) -> tuple[Stage, ...]:
+    """All cameras' stages for their plates; frames get the plates' size. zoom: as in `views`."""
+    seen_by = views(len(plates[0].image), zoom)
+    return tuple(Stage.of(view, plate) for view, plate in zip(seen_by, plates, strict=True))
 
 
 @lru_cache(maxsize=4)
@@ -269,7 +268,7 @@ def pictures(
         windows.append(Window.around(*projected[:2], size, samples))
         seen.append(windows[-1].fragments(*projected, scene.faces))
         surfaces.append(_surface(scene, stage.view, windows[-1], seen[-1]))
-    colours = shade(scene.figure, _together(surfaces), shadow_map(scene))
+    colours = shade(scene.figure, _together(surfaces), shadow_map(scene), scene.light)
     shadow = floor_shadow(scene)
     frames, silhouettes = [], []
     start = 0

@@ -1,7 +1,7 @@
 """The room: its walls and furniture, their paint, and the lamps."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -105,6 +105,17 @@ LAMPS = (
     Lamp(np.array([1.2, -1.4, 2.95], np.float32), np.array([1.0, 0.97, 0.9], np.float32)),
     Lamp(np.array([-1.5, 1.2, 2.95], np.float32), 0.75 * np.array([0.95, 0.98, 1.0], np.float32)),
 )
+
+
+SKY = np.array([1, 0.98, 0.95], np.float32)
+
+
+@dataclass(frozen=True)
+class Light:
+    """What falls on a person: the two lamps (the first throws the shadows), and from everywhere sky [3]."""
+
+    lamps: tuple[Lamp, ...] = LAMPS
+    sky: Array = field(default_factory=SKY.copy)
 
 
 def reaching(lamp: Lamp, point: Array) -> tuple[Array, Array]:

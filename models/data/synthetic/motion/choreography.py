@@ -15,11 +15,13 @@ ELBOW_POLE = np.array([0, 1.0, 0])
 
 @dataclass(frozen=True)
 class Choreography:
-    """One clip in the making. time: [T] seconds; every random number comes from `rng`, in a fixed order."""
+    """One clip in the making. time: [T] seconds; every random number comes from `rng`, in a fixed order.
+    spread: how far from the room's middle people stand and walk, 1 for nearly up to the frames' edges."""
 
     body: Body
     time: Array
     rng: np.random.Generator
+    spread: float = 1.0
 
     @property
     def steps(self) -> int:

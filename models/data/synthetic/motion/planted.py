@@ -22,7 +22,7 @@ class Place:
 
     @classmethod
     def drawn(cls, c: Choreography) -> "Place":
-        radius, angle = ROAM * np.sqrt(c.pick(0, 1)), c.pick(0, 2 * np.pi)
+        radius, angle = c.spread * ROAM * np.sqrt(c.pick(0, 1)), c.pick(0, 2 * np.pi)
         return cls(float(radius * np.cos(angle)), float(radius * np.sin(angle)), c.pick(0, 360))
 
     def to_world(self, local: Array) -> Array:

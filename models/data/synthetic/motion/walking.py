@@ -44,7 +44,7 @@ def drawn_path(c: Choreography) -> Path:
         xy = np.stack([1.1 * a * np.sin(t), 0.73 * b * np.sin(2 * t)], axis=1)
     angle = c.pick(0, 2 * np.pi)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    xy = xy @ turn.T + [c.pick(-0.2, 0.2), c.pick(-0.2, 0.2)]
+    xy = c.spread * (xy @ turn.T + [c.pick(-0.2, 0.2), c.pick(-0.2, 0.2)])
     step = np.diff(xy, axis=0)
     distance = np.r_[0, np.cumsum(np.hypot(step[:, 0], step[:, 1]))]
     tangent = np.concatenate([step, step[:1]]) + np.concatenate([step[-1:], step])
