@@ -14,21 +14,37 @@ from dpa.models.frameworks.objective import FrameBatch, Outcome
 from dpa.models.frameworks.reconstruction import ReconstructionWeights, look, reconstruct
 from dpa.models.frameworks.sampling import RedressedMoments, Sampler
 
+DIRECTIONS, FLOOR = 32, 0.05
+"""Directions of a code weigh alike, down to this share of the variance of the 32nd largest: what varies less
+is rounding. One direction's variance, however large, cannot move that mark (the project's choice)."""
+
 
 class OracleWeights(Config):
     """agreement: weight of the codes' disagreement, which is relative to their spread over the batch and so
     knows no unit (the project's choice)."""
 
-    agreement: float = 0.01
+    agreement: float = 0.02
 
 
 def disagreement(code: Tensor, same: Tensor) -> Tensor:
-    """Mean squared difference to the row that should have the same code, over the variance of the batch: 0
-    where they agree, about 2 where they have nothing to do with each other. code: [B, D]; same: [B] int64.
+    """Mean squared difference to the row that should have the same code, of whitened codes and for each of
+    their directions: 0 where they agree, about 2 where they have nothing to do with each other. code: [B, D];
+    same: [B] int64.
 
-    The variance is part of the ratio's gradient: codes cannot agree by shrinking.
+    The covariance is part of the gradient: codes cannot agree by shrinking, nor by inflating one direction in
+    which they agree and leaving the disagreement to those that hardly count.
     """
-    return (code - code[same]).square().mean() / (code.var(dim=0).mean() + 1e-6)
+    with torch.autocast(code.device.type, enabled=False):
+        code = code.double()  # directions that differ a thousandfold are singular in single precision
+        centred, apart = code - code.mean(dim=0), code - code[same]
+        spread = centred.T @ centred / (len(code) - 1)
+        place = min(DIRECTIONS, len(code) - 1, code.shape[1])
+        variances = torch.linalg.eigvalsh(spread.detach())
+        mark = torch.maximum(variances[-place], 1e-7 * variances.sum() + 1e-12)
+        metric = spread + FLOOR * mark * torch.eye(len(spread), dtype=code.dtype, device=code.device)
+        solved = torch.linalg.solve(metric, torch.cat([apart.T, spread], dim=1))
+        differences, shares = solved[:, : len(code)], solved[:, len(code) :]
+        return ((apart.T * differences).sum() / len(code) / shares.trace()).float()
 
 
 class OracleSwap:

@@ -208,3 +208,15 @@ def test_disagreement_knows_no_unit() -> None:
     mixed = torch.tensor([[0.0], [2.0], [0.0], [2.0]])  # mean square 4 over variance 4/3
     assert disagreement(mixed, same).item() == pytest.approx(3, rel=1e-4)
     assert disagreement(1000 * mixed, same).item() == pytest.approx(3, rel=1e-4)
+
+
+def test_no_inflated_direction_hides_disagreement() -> None:
+    """64 directions that have nothing to do with each other, and one that agrees, a thousand times as wide:
+    all but a ten-thousandth of the variance agrees, and one direction in 65."""
+    draws = torch.Generator().manual_seed(0)
+    code = torch.randn(512, 65, generator=draws, dtype=torch.float64)
+    same = torch.arange(512) ^ 1
+    code[:, 0] = 1000 * code[same, 0].add(code[:, 0])
+    assert disagreement(code, same).item() == pytest.approx(2 * 64 / 65, rel=0.03)
+    plain = (code - code[same]).square().mean() / code.var(dim=0).mean()
+    assert plain < 0.01
