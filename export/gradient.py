@@ -5,6 +5,7 @@ was exported is kept in the cache folder."""
 import copy
 import hashlib
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from dpa.export.sampling import Doubling, centres, crop_weights, hat, paste_weig
 from dpa.models.atomic import write_bytes
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.networks.decoder import UpBlock
+
+log = logging.getLogger(__name__)
 
 
 class DoublingBlock(nn.Module):
@@ -195,31 +198,46 @@ def _convolution_backward(
 
 
 class CachedGradients:
-    """See engine.attack.steps.compiled. A graph is made anew when weights, options, the plates' size
-    or package versions change. folder: default cache_folder() / "step-graphs"."""
+    """See engine.attack.steps.compiled. A graph is made anew when weights, options, the plates' size or
+    package versions change, and when its bytes no longer have the SHA-256 in its name. folder: default
+    cache_folder() / "step-graphs"."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
 
     def graph(self, objective: Objective) -> bytes:
         """The serialised graph. Raises as dpa.export.gradient.gradient_onnx."""
-        from dpa.export.gradient import gradient_onnx
-
-        path = self._path(objective)
-        if path is not None and path.is_file():
-            return path.read_bytes()
+        key = self._key(objective)
+        if key is not None and (known := self._read(key)) is not None:
+            return known
         made = gradient_onnx(objective)
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(path, made)
+        if key is not None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for stale in self.folder.glob(f"{key}*.onnx"):
+                stale.unlink(missing_ok=True)
+            write_bytes(self.folder / f"{key}-{hashlib.sha256(made).hexdigest()}.onnx", made)
         return made
 
     def kept(self, objective: Objective) -> bool:
         """Whether the graph is in the cache."""
-        path = self._path(objective)
-        return path is not None and path.is_file()
+        key = self._key(objective)
+        return key is not None and self._read(key) is not None
 
-    def _path(self, objective: Objective) -> Path | None:
+    @property
+    def folder(self) -> Path:
+        """Where the graphs are kept, each as KEY-SHA256.onnx."""
+        return self._folder or cache_folder() / "step-graphs"
+
+    def _read(self, key: str) -> bytes | None:
+        """The kept graph, if its bytes are still those that its name tells."""
+        for path in self.folder.glob(f"{key}-*.onnx"):
+            data = path.read_bytes()
+            if hashlib.sha256(data).hexdigest() == path.stem.removeprefix(f"{key}-"):
+                return data
+            log.warning("%s: damaged, and made again", path)
+        return None
+
+    def _key(self, objective: Objective) -> str | None:
         """None for networks that are not the project's own, which cannot be exported either."""
         networks = (objective.generator, objective.target)
         if not all(isinstance(network, DisentangledNetwork) for network in networks):
@@ -235,5 +253,4 @@ class CachedGradients:
             list(objective.plates.shape[1:]),
             package_versions(),
         ]
-        key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:32]
-        return (self._folder or cache_folder() / "step-graphs") / f"{key}.onnx"
+        return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:32]

@@ -23,6 +23,8 @@ from dpa.models.data.store import PackedStore
 from dpa.models.data.store_format import CAMERAS, INDEX, MANIFEST
 from dpa.models.errors import InputError
 from dpa.models.frameworks.base import DisentangledNetwork
+from dpa.models.frameworks.loading import runs_code
+from dpa.models.trust import require_named
 
 
 class OtherSetting(InputError):
@@ -51,14 +53,19 @@ def resumed_settings(
     run: RunDirectory, flags: Mapping[str, object], overrides: Sequence[str]
 ) -> AttackRunConfig:
     """The settings in the run's config.resolved.yaml. flags, overrides: as for `load_config`; they may
-    repeat a setting, not change it. Raises OtherSetting, and what `load_config` raises for a run of
-    another command."""
+    repeat a setting, not change it; and a network that runs code must be named by them, since a run may come
+    from anywhere. Raises OtherSetting, UnnamedCode, and what `load_config` raises for a run of another
+    command."""
     told = load_config(AttackRunConfig, run.path / CONFIG)
     asked = load_config(AttackRunConfig, run.path / CONFIG, overrides, flags)
     for key in AttackRunConfig.model_fields:
         one, other = getattr(told, key), getattr(asked, key)
         if one != other:
             raise OtherSetting(run.path, key, one, other)
+    named = load_config(AttackRunConfig, None, overrides, flags)
+    networks = {"target": told.target, "generator": told.generator}
+    running = {role: spec for role, spec in networks.items() if runs_code(spec)}
+    require_named(run.path, running, {role: getattr(named, role) for role in networks})
     return told
 
 

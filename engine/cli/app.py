@@ -21,6 +21,7 @@ from dpa.engine.cli.export import export_engines
 from dpa.engine.cli.predict import predict
 from dpa.engine.cli.readable_errors import ReadableErrors
 from dpa.engine.cli.reproduce import report, reproduce
+from dpa.engine.cli.specs import takes_networks
 from dpa.engine.cli.train import evaluate, fit_regressor, train
 from dpa.engine.cli.zoo import ablate, build, calibrate, card
 
@@ -42,28 +43,28 @@ data.command("info")(info)
 data.command("import")(import_data)
 app.command("train")(train)
 app.command("fit-regressor")(fit_regressor)
-app.command("evaluate")(evaluate)
-app.command("attack")(attack)
-app.command("analyze")(analyze)
+app.command("evaluate")(takes_networks(evaluate))
+app.command("attack")(takes_networks(attack))
+app.command("analyze")(takes_networks(analyze))
 app.command("report")(report)
-app.command("reproduce")(reproduce)
-app.command("export")(export_engines)
-app.command("predict")(predict)
-app.command("check-framework")(check_framework)
+app.command("reproduce")(takes_networks(reproduce))
+app.command("export")(takes_networks(export_engines))
+app.command("predict")(takes_networks(predict))
+app.command("check-framework")(takes_networks(check_framework))
 app.command("doctor")(doctor)
 app.add_typer(zoo, name="zoo")
 zoo.command("build")(build)
 zoo.command("card")(card)
-zoo.command("ablate")(ablate)
-zoo.command("calibrate")(calibrate)
+zoo.command("ablate")(takes_networks(ablate))
+zoo.command("calibrate")(takes_networks(calibrate))
 app.add_typer(bench, name="bench")
 bench.command("data")(bench_commands.data)
 bench.command("import")(bench_commands.import_)
 bench.command("kernels")(bench_commands.kernels)
-bench.command("sessions")(bench_sessions)
-bench.command("attack")(bench_attack)
-bench.command("step")(bench_step)
-bench.command("long-run")(long_run)
+bench.command("sessions")(takes_networks(bench_sessions))
+bench.command("attack")(takes_networks(bench_attack))
+bench.command("step")(takes_networks(bench_step))
+bench.command("long-run")(takes_networks(long_run))
 
 
 def _version(wanted: bool) -> None:

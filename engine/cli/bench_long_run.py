@@ -39,19 +39,22 @@ def long_run(
     from dpa.engine.attack.resume import began_with
     from dpa.engine.runs.directory import RESULTS, RunDirectory
     from dpa.models.data.store import PackedStore
+    from dpa.models.trust import trusts_code
 
+    trust = ["--trust-code"] if trusts_code() else []
     today, told = circumstances(), [f"--source {source}"] if source else []
     source = source or _data(folder / "data", samples)
     samples = min(samples, len(PackedStore.open(source)))
     given = [str(source), "--target", target, "--samples", str(samples), "--max-steps", str(max_steps)]
-    given += ["--batch", str(batch)]
+    given += ["--batch", str(batch), *trust]
     chosen = ["--backend", backend] if backend else []
     whole = watch([*given, *chosen, "--out", str(folder / "whole")], folder / "whole")
     began = began_with(RunDirectory.open(folder / "whole")) or {}
     given += ["--backend", str(began["backend"])]  # `auto` might pick another one this time
     run, parts = folder / "killed", []
     for number in range(kills + 1):
-        arguments = ["--resume", str(run)] if number else [*given, "--out", str(run)]
+        again = ["--resume", str(run), "--target", target, *trust]
+        arguments = again if number else [*given, "--out", str(run)]
         kill_at = samples * (number + 1) // (kills + 1) if number < kills else None
         parts.append(watch(arguments, run, kill_at))
     compared = compare_runs(folder / "whole", run)

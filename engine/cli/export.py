@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dpa.engine.cli.readable_errors import ReadableErrors
-from dpa.engine.cli.specs import NETWORK
+from dpa.engine.cli.specs import NETWORK, takes_networks
 
 if TYPE_CHECKING:
     from dpa.export.build import BuildReport
@@ -110,7 +110,7 @@ def _print(report: "BuildReport", out: Path) -> None:
 
 
 app = typer.Typer(cls=ReadableErrors, add_completion=False, pretty_exceptions_enable=False)
-app.command("export")(export_engines)
+app.command("export")(takes_networks(export_engines))
 
 
 @app.callback()

@@ -30,8 +30,14 @@ def is_foreign(spec: str) -> bool:
     return not Path(spec).is_dir() and (named or Path(spec).suffix in SUFFIXES)
 
 
+def runs_code(spec: str) -> bool:
+    """Whether loading it runs code that is not this project's: any but a network's weights and ONNX."""
+    return is_foreign(spec) and SUFFIXES.get(Path(spec).suffix) != "ONNX"
+
+
 def load_foreign(spec: str) -> DisentangledNetwork:
-    """The network that `is_foreign` found. Raises NoSuchFramework, NotAFramework, NotAPoseProgram."""
+    """The network that `is_foreign` found. Raises NoSuchFramework, NotAFramework, NotAPoseProgram,
+    UntrustedCode."""
     if Path(spec).suffix in SUFFIXES and ":" not in spec:
         if not Path(spec).is_file():
             raise NoSuchFramework(spec, "no such file")

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from dpa.models.errors import InputError
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.networks.config import NetworkSizes
+from dpa.models.trust import require_trust
 
 JOINTS = 17
 SUFFIXES = {".onnx": "ONNX", ".pt2": "torch.export", ".pt": "TorchScript", ".ts": "TorchScript"}
@@ -112,8 +113,11 @@ def wrap_program(made: Any, name: str) -> ProgramNetwork:
 
 
 def open_program(path: Path) -> ProgramNetwork:
-    """A program from a file, on the CPU. Raises NotAPoseProgram."""
+    """A program from a file, on the CPU. Only ONNX is opened unasked: torch.export evaluates expressions that
+    the file brings and TorchScript may write files. Raises NotAPoseProgram, UntrustedCode."""
     kind, name = SUFFIXES[path.suffix], str(path)
+    if kind != "ONNX":
+        require_trust(path, kind)
     try:
         if kind == "ONNX":
             return ProgramNetwork(_onnx(path), name, kind)

@@ -21,6 +21,7 @@ from dpa.models.frameworks.program import (
 )
 from dpa.models.frameworks.protocol import Framework
 from dpa.models.training.checkpoint import NotANetwork, load_network
+from dpa.models.trust import UntrustedCode, trusting_code
 
 MEAN, STD = (0.5, 0.25, 0.0), (0.5, 0.25, 2.0)
 
@@ -222,7 +223,8 @@ def test_programs_predict_and_cannot_paint(kind: str, tmp_path: Path) -> None:
         torch.export.save(exported_program(), path := tmp_path / "p.pt2")
     else:
         write_onnx(path := tmp_path / "p.onnx")
-    network = load_network(str(path))
+    with trusting_code():
+        network = load_network(str(path))
     assert isinstance(network, ProgramNetwork) and network.framework == kind
     frames = torch.rand(3, 3, 8, 8)
     torch.testing.assert_close(network.predict(frames), poses_of(frames))
@@ -233,6 +235,27 @@ def test_programs_predict_and_cannot_paint(kind: str, tmp_path: Path) -> None:
     ):
         with pytest.raises(NoGradient, match=r"gives no gradient.*(?s:.)*--generator"):
             refused()
+
+
+@pytest.mark.parametrize("name", ["p.pt", "p.ts", "p.pt2"])
+def test_a_program_that_may_run_code_is_not_even_opened_unasked(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / name).write_bytes(b"code")
+    opened: list[object] = []
+    monkeypatch.setattr(torch.jit, "load", lambda *given: opened.append(given))
+    monkeypatch.setattr(torch.export, "load", lambda *given: opened.append(given))
+    with pytest.raises(UntrustedCode, match="--trust-code"):
+        load_network(str(tmp_path / name))
+    assert not opened
+
+
+def test_trust_ends_with_its_block(tmp_path: Path) -> None:
+    with trusting_code():
+        pass
+    (tmp_path / "p.pt2").write_bytes(b"x")
+    with pytest.raises(UntrustedCode):
+        load_network(str(tmp_path / "p.pt2"))
 
 
 def test_a_loader_may_return_a_program(here: str) -> None:
@@ -247,7 +270,7 @@ def test_a_program_of_something_else_is_named(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_program_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.pt").write_bytes(b"nothing")
-    with pytest.raises(NotAPoseProgram, match="TorchScript cannot read it"):
+    with trusting_code(), pytest.raises(NotAPoseProgram, match="TorchScript cannot read it"):
         open_program(tmp_path / "broken.pt")
 
 

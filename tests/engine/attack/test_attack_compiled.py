@@ -154,11 +154,19 @@ def test_what_is_kept_depends_on_the_weights(tiny_world, cache):
     one, other = (objective_of(tiny_world(1, torch.float32, seed=seed)) for seed in (0, 1))
     maker = CachedGradients()
     assert not maker.kept(one)
-    path = maker._path(one)
-    path.parent.mkdir()
-    path.write_bytes(b"a graph")
-    assert maker.kept(one) and maker.graph(one) == b"a graph" and not maker.kept(other)
+    maker.graph(one)
+    assert maker.kept(one) and not maker.kept(other)
     assert not maker.kept(dataclasses.replace(one, freeze_box=True))
+
+
+def test_a_kept_graph_is_run_only_as_it_was_kept(tiny_world, cache, caplog):
+    objective, maker = objective_of(tiny_world(1, torch.float32)), CachedGradients()
+    made = maker.graph(objective)
+    (kept,) = (cache / "step-graphs").iterdir()
+    kept.write_bytes(made[:-1] + bytes([made[-1] ^ 1]))
+    assert not maker.kept(objective)
+    assert maker.graph(objective) == made and "damaged, and made again" in caplog.text
+    assert [path.read_bytes() for path in (cache / "step-graphs").iterdir()] == [made]
 
 
 def test_auto_takes_the_fastest_and_says_which(tiny_world, cache, caplog, monkeypatch):

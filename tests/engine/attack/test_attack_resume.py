@@ -23,6 +23,7 @@ from dpa.engine.runs.directory import RunDirectory
 from dpa.engine.runs.errors import NotARun, OtherInputs, RunBusy
 from dpa.models.atomic import DiskFull
 from dpa.models.training.checkpoint import save_network
+from dpa.models.trust import UnnamedCode
 
 SAMPLES = 20
 ROWS = 3
@@ -271,3 +272,18 @@ def test_pictures_are_kept_of_as_many_samples_as_asked_for(command, given, tmp_p
     assert pictured.tolist() == [attacked[0], attacked[10], attacked[-1]], "first, middle and last"
     assert json.loads(outcome.stdout)["image"]["ssim"] is not None, "measured on all"
     assert (run / "figures/samples.png").is_file()
+
+
+@pytest.mark.parametrize("role", ["target", "generator"])
+def test_a_module_that_only_a_run_names_is_never_imported(command, whole, tmp_path, monkeypatch, role):
+    """A run may come from anywhere, and so may a module of that name in the folder where it is resumed."""
+    (tmp_path / f"planted_{role}.py").write_text("open('ran', 'w')\ndef load(): raise SystemExit\n")
+    monkeypatch.chdir(tmp_path)
+    path = whole / "config.resolved.yaml"
+    told = [line for line in path.read_text().splitlines() if not line.startswith(f"{role}:")]
+    path.write_text("\n".join([*told, f"{role}: planted_{role}:load"]) + "\n")
+    with pytest.raises(UnnamedCode, match=f"--{role} planted_{role}:load"):
+        raise command("--resume", whole).exception
+    assert not (tmp_path / "ran").exists()
+    command("--resume", whole, f"--{role}", f"planted_{role}:load")
+    assert (tmp_path / "ran").exists(), "named by the user, it is"
