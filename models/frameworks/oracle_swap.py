@@ -44,7 +44,8 @@ def disagreement(code: Tensor, same: Tensor) -> Tensor:
         metric = spread + FLOOR * mark * torch.eye(len(spread), dtype=code.dtype, device=code.device)
         solved = torch.linalg.solve(metric, torch.cat([apart.T, spread], dim=1))
         differences, shares = solved[:, : len(code)], solved[:, len(code) :]
-        return ((apart.T * differences).sum() / len(code) / shares.trace()).float()
+        ratio: Tensor = (apart.T * differences).sum() / len(code) / shares.trace()
+        return ratio.float()
 
 
 class OracleSwap:
