@@ -93,6 +93,10 @@ class StandIn(Tensor):
         """By way of the host, as on a GPU."""
         return self.cpu().tolist()
 
+    def untyped_storage(self) -> torch.UntypedStorage:
+        """Whose address tells which tensors share their memory."""
+        return self.wrapped.untyped_storage()
+
     @classmethod
     def __torch_dispatch__(  # type: ignore[override]
         cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None

@@ -21,6 +21,7 @@ from dpa.engine.attack.writer import SAMPLES, ShardWriter, read_samples, sample_
 from dpa.engine.runs.directory import RESULTS, RunDirectory
 from dpa.engine.runs.environment import devices, versions
 from dpa.models.data.store import PackedStore
+from dpa.models.devices import device_name, is_gpu
 from dpa.models.frameworks.base import DisentangledNetwork
 
 __all__ = ["SAMPLES", "Networks", "device_in_words", "evenly", "run_attack"]
@@ -145,10 +146,9 @@ def evenly(rows: NDArray[np.generic], count: int) -> list[int]:
 
 def device_in_words(device: torch.device) -> str:
     """The device as results name it: its model and, on a CPU, its threads."""
-    known = devices()
-    if device.type == "cpu":
-        return f"{known['cpu']}, {torch.get_num_threads()} threads"
-    return known[f"{device.type}:{device.index or 0}"]
+    if is_gpu(device):
+        return device_name(device)
+    return f"{devices()['cpu']}, {torch.get_num_threads()} threads"
 
 
 def sweep_step_sizes(
