@@ -137,6 +137,11 @@ class AppearanceDistribution:
         write_bytes(folder / CODES, save(arrays | {"shrinkage": np.array(self.shrinkage)}))
         write_json(folder / FACTS, self.facts())
 
+    @staticmethod
+    def kept(folder: Path) -> bool:
+        """Whether a folder holds one."""
+        return (folder / FACTS).is_file()
+
     @classmethod
     def load(cls, folder: Path) -> "AppearanceDistribution":
         """The same numbers as were saved. Raises BrokenAppearance."""
