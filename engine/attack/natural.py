@@ -53,8 +53,8 @@ def natural_appearance(
     natural: PackedStore | None,
     device: torch.device,
 ) -> AppearanceDistribution:
-    """The distribution of real codes that an attack on the frames `attacked` of `store` is measured by: of all
-    frames of `natural` or, where there is none, of the store's other clips. Raises TooFewCodes."""
+    """The distribution of real codes that an attack on the frames `attacked` of `store` is measured by: of
+    all frames of `natural` or, where there is none, of the store's other clips. Raises TooFewCodes."""
     if natural is not None:
         return measure_appearance(generator, natural, np.arange(len(natural)), device)
     return measure_appearance(generator, store, rows_of_other_clips(store, attacked), device)
@@ -70,8 +70,8 @@ def kept_appearance(
     needed: bool,
 ) -> AppearanceDistribution | None:
     """The distribution that stands beside a run; measured and kept where it is not there, so that a run that
-    goes on meets the same numbers. needed: whether the attack is bounded by it. Raises TooFewCodes where it is
-    and cannot be told; where it is not, None. Raises BrokenAppearance."""
+    goes on meets the same numbers. needed: whether the attack is bounded by it: where it is and cannot be
+    told, TooFewCodes, and otherwise None. Raises BrokenAppearance."""
     if AppearanceDistribution.kept(run.path):
         return AppearanceDistribution.load(run.path)
     try:
