@@ -18,7 +18,7 @@ from dpa.kernels import crop
 from dpa.models.data.store import PackedStore
 from dpa.models.data.synthetic.config import SynthConfig
 from dpa.models.errors import InputError
-from dpa.models.training.pose_metrics import mpjpe
+from dpa.models.training.validation import mpjpe
 
 Array = NDArray[np.float64]
 

@@ -23,7 +23,7 @@ from dpa.models.data.store import PackedStore
 from dpa.models.data.store_format import CAMERAS, INDEX, MANIFEST
 from dpa.models.errors import InputError
 from dpa.models.frameworks.base import DisentangledNetwork
-from dpa.models.frameworks.loading import runs_code
+from dpa.models.frameworks.foreign import runs_code
 from dpa.models.trust import require_named
 
 

@@ -15,7 +15,7 @@ from dpa.engine.attack.judge import Similarity, compare_pictures, inside_box
 from dpa.engine.attack.state import AttackResult
 from dpa.engine.runs.directory import RunDirectory
 from dpa.models.data.store import PackedStore
-from dpa.models.training.pose_metrics import mpjpe
+from dpa.models.training.validation import mpjpe
 
 Column = NDArray[np.generic]
 

@@ -1,7 +1,7 @@
 """At which sizes a network was trained: a scale's ends may be smaller than what is read on it."""
 
 from dpa.models.errors import InputError
-from dpa.models.frameworks.loading import is_foreign
+from dpa.models.frameworks.foreign import is_foreign
 from dpa.models.training.checkpoint import network_folder, read_config
 
 

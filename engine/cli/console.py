@@ -17,7 +17,7 @@ from rich.progress import (
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from dpa.models.training.diary import Progress as TrainingProgress
+    from dpa.models.training.record import Progress as TrainingProgress
 
 
 def _bar(console: Console) -> Progress:

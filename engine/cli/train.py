@@ -55,7 +55,7 @@ def train(
     from contextlib import nullcontext
 
     from dpa.engine.cli.console import training_progress
-    from dpa.models import processes
+    from dpa.models import distributed
     from dpa.models.config import load_config
     from dpa.models.data.store import PackedStore
     from dpa.models.devices import pick_device
@@ -74,9 +74,9 @@ def train(
     }
     settings = load_config(TrainConfig, config, set_ or (), flags)
     store = PackedStore.open(data)
-    with processes.joined(pick_device(device)) as own:
+    with distributed.joined(pick_device(device)) as own:
         trainer = Trainer(settings, store, out, own)
-        first = processes.rank() == 0
+        first = distributed.rank() == 0
         with (
             training_progress(settings.total_steps) if first else nullcontext(lambda progress: None) as report
         ):
@@ -145,8 +145,7 @@ def evaluate(
     from dpa.models.data.store import PackedStore
     from dpa.models.devices import pick_device
     from dpa.models.training.checkpoint import load_network
-    from dpa.models.training.time_correlation import pose_time_spearman
-    from dpa.models.training.validation import validate
+    from dpa.models.training.validation import pose_time_spearman, validate
 
     store = PackedStore.open(data)
     loaded, rows = load_network(network).to(pick_device(device)), np.arange(len(store))

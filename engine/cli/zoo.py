@@ -9,7 +9,7 @@ from dpa.engine.calibration.measures import USUAL_STAGES
 from dpa.engine.cli.specs import NAMED, NETWORK
 
 if TYPE_CHECKING:
-    from dpa.engine.zoo.twins import Twin
+    from dpa.engine.zoo.counterparts import Counterpart
 
 Flag = typer.Option
 
@@ -102,9 +102,14 @@ def ablate(
     from dpa.engine.attack.progress import generation_progress
     from dpa.engine.cli.console import print_table
     from dpa.engine.evaluation_set import default_evaluation_set
-    from dpa.engine.zoo.ablation import ablation_table, measure_swap, pairs_of_people
-    from dpa.engine.zoo.ablation_codes import codes_table, measure_codes
-    from dpa.engine.zoo.twins import twins_of
+    from dpa.engine.zoo.ablation import (
+        ablation_table,
+        codes_table,
+        measure_codes,
+        measure_swap,
+        pairs_of_people,
+    )
+    from dpa.engine.zoo.counterparts import counterparts_of
     from dpa.models.data.store import PackedStore
     from dpa.models.devices import pick_device
     from dpa.models.training.checkpoint import load_network
@@ -112,7 +117,7 @@ def ablate(
     place = pick_device(device)
     settings = [f"train.{key}={value}" for key, value in (("preset", preset), ("steps", steps)) if value]
     settings += set_ or []
-    twins = twins_of(networks, settings) if train else []
+    twins = counterparts_of(networks, settings) if train else []
     _refuse_lost_settings(train, settings)
     specs = _trained(twins, work, device) if train else {name: name for name in networks}
     loaded = [(name, load_network(spec).to(place)) for name, spec in specs.items()]
@@ -145,10 +150,10 @@ def _refuse_lost_settings(train: bool, settings: list[str]) -> None:
         )
 
 
-def _trained(twins: "list[Twin]", work: Path, device: str) -> dict[str, str]:
+def _trained(twins: "list[Counterpart]", work: Path, device: str) -> dict[str, str]:
     """The run directory of each, by its name."""
     from dpa.engine.attack.progress import generation_progress
-    from dpa.engine.zoo.twins import trained
+    from dpa.engine.zoo.counterparts import trained
     from dpa.models.devices import pick_device
 
     runs = {}

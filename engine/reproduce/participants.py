@@ -9,8 +9,7 @@ from pathlib import Path
 from dpa.engine.report.attack_runs import Role, role
 from dpa.models.errors import InputError
 from dpa.models.frameworks import PAPER_NAMES
-from dpa.models.frameworks.foreign import ForeignNetwork
-from dpa.models.frameworks.loading import is_foreign
+from dpa.models.frameworks.foreign import ForeignNetwork, is_foreign
 from dpa.models.frameworks.program import require_generator
 from dpa.models.training.checkpoint import (
     WEIGHTS,

@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from dpa.models import processes
+from dpa.models import distributed
 from dpa.models.config import Config
 
 Kind = Literal["none", "rgb-jitter", "augmix", "cutmix"]
@@ -73,8 +73,8 @@ def cutmix(crops: Tensor, ranges: AugmentationRanges) -> Tensor:
     "CutMix-style": it mixes labels by area, which has no counterpart here; the plain crop stays the target.
     """
     side = crops.shape[-1]
-    partner = torch.randperm(processes.count() * len(crops), device=crops.device)
-    others = processes.gathered(crops)[processes.part(partner)]
+    partner = torch.randperm(distributed.count() * len(crops), device=crops.device)
+    others = distributed.gathered(crops)[distributed.part(partner)]
     half = (ranges.cut * _uniform(crops, 1, 1)).sqrt() / 2
     places = (torch.arange(side, device=crops.device) + 0.5) / side
     across = (places - _uniform(crops, 1, 1)).abs() < half
@@ -84,7 +84,7 @@ def cutmix(crops: Tensor, ranges: AugmentationRanges) -> Tensor:
 
 def _uniform(crops: Tensor, *shape: int) -> Tensor:
     """[B, *shape] in [0, 1)."""
-    return processes.part(torch.rand(processes.count() * len(crops), *shape, device=crops.device))
+    return distributed.part(torch.rand(distributed.count() * len(crops), *shape, device=crops.device))
 
 
 def _chain(crops: Tensor, depth: int) -> Tensor:

@@ -9,9 +9,8 @@ from dpa.kernels.reference import crop
 from dpa.models.errors import InputError
 from dpa.models.networks.config import NetworkConfig
 from dpa.models.networks.decoder import Decoder
-from dpa.models.networks.encoder import Encoder
+from dpa.models.networks.encoder import Encoder, Localiser
 from dpa.models.networks.regressor import Regressor
-from dpa.models.networks.spatial_transformer import Localiser
 
 
 class NoRegressor(InputError):

@@ -13,9 +13,8 @@ from dpa.models.config import Config
 from dpa.models.data.augmentation import Augmentation
 from dpa.models.data.store import PackedStore
 from dpa.models.frameworks.base import DisentangledNetwork
-from dpa.models.frameworks.objective import FrameBatch, Outcome
+from dpa.models.frameworks.objective import FrameBatch, Outcome, Sampler, VideoPairs
 from dpa.models.frameworks.reconstruction import ReconstructionWeights, look, reconstruct
-from dpa.models.frameworks.sampling import Sampler, VideoPairs
 
 
 class CSSLWeights(Config):

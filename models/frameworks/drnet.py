@@ -7,15 +7,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dpa.models import processes
+from dpa.models import distributed
 from dpa.models.config import Config
 from dpa.models.data.augmentation import Augmentation
 from dpa.models.data.store import PackedStore
 from dpa.models.frameworks.base import DisentangledNetwork
-from dpa.models.frameworks.objective import FrameBatch, Outcome
+from dpa.models.frameworks.objective import FrameBatch, Outcome, Sampler, VideoPairs
 from dpa.models.frameworks.reconstruction import ReconstructionWeights, look, reconstruct
-from dpa.models.frameworks.sampling import Sampler, VideoPairs
-from dpa.models.networks.discriminator import PairDiscriminator
+from dpa.models.networks.discriminators import PairDiscriminator
 
 
 class DRNetWeights(Config):
@@ -73,11 +72,11 @@ class DRNet:
         with torch.no_grad():
             h_p = network.encode(look(network, batch, self.augment).inputs)[1].float()
         first, second, subject = h_p[::2], h_p[1::2], batch.subject[::2]
-        other = processes.part(torch.randperm(processes.count() * len(first), device=h_p.device))
-        differ = subject != processes.gathered(subject)[other]
+        other = distributed.part(torch.randperm(distributed.count() * len(first), device=h_p.device))
+        differ = subject != distributed.gathered(subject)[other]
         positive = self.discriminator(first, second)
-        negative = self.discriminator(first, processes.gathered(second)[other])[differ]
+        negative = self.discriminator(first, distributed.gathered(second)[other])[differ]
         logits = torch.cat([positive, negative])
         labels = torch.cat([torch.ones_like(positive), torch.zeros_like(negative)])
         mean = F.binary_cross_entropy_with_logits(logits, labels)
-        return mean * processes.weight_of(differ.sum() + len(positive))
+        return mean * distributed.weight_of(differ.sum() + len(positive))

@@ -8,9 +8,8 @@ from torch import Tensor, nn
 from dpa.models.data.augmentation import Augmentation
 from dpa.models.data.store import PackedStore
 from dpa.models.frameworks.base import DisentangledNetwork
-from dpa.models.frameworks.objective import FrameBatch, Outcome
+from dpa.models.frameworks.objective import AnyFrames, FrameBatch, Outcome, Sampler
 from dpa.models.frameworks.reconstruction import ReconstructionWeights, look, reconstruct
-from dpa.models.frameworks.sampling import AnyFrames, Sampler
 
 
 class Entangled:

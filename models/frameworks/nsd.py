@@ -5,13 +5,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dpa.models import processes
+from dpa.models import distributed
 from dpa.models.data.augmentation import Augmentation
 from dpa.models.data.store import PackedStore
 from dpa.models.frameworks.base import DisentangledNetwork
-from dpa.models.frameworks.objective import FrameBatch, Outcome
+from dpa.models.frameworks.objective import FrameBatch, Outcome, Sampler, SynchronisedViews
 from dpa.models.frameworks.reconstruction import ReconstructionWeights, look, reconstruct
-from dpa.models.frameworks.sampling import Sampler, SynchronisedViews
 
 
 def rotate_pose_code(h_p: Tensor, source: Tensor, target: Tensor) -> Tensor:
@@ -76,4 +75,4 @@ class NSD:
 
 def _coins(size: int, device: torch.device) -> Tensor:
     """[size] of 0 or 1."""
-    return processes.part(torch.randint(0, 2, (processes.count() * size,), device=device))
+    return distributed.part(torch.randint(0, 2, (distributed.count() * size,), device=device))

@@ -1,4 +1,5 @@
-"""What the training loop asks of a framework: which frames make a batch, and the loss on it."""
+"""What the training loop asks of a framework: which frames make a batch (several views of two instants, or
+two frames of one video), and the loss on it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -9,10 +10,141 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dpa.models import processes
+from dpa.models import distributed
 from dpa.models.data.store import PackedStore
+from dpa.models.errors import InputError
 from dpa.models.frameworks.base import DisentangledNetwork
-from dpa.models.frameworks.sampling import Sampler
+
+Rows = NDArray[np.int64]
+
+
+class Sampler(Protocol):
+    """Draws the rows of one batch."""
+
+    group: int
+
+    def __call__(self, size: int, rng: np.random.Generator) -> Rows:
+        """[size] rows; size is a multiple of `group`."""
+
+
+class SynchronisedViews:
+    """Groups of four frames of one sequence: two cameras at t, two cameras at t′ ≠ t."""
+
+    group = 4
+
+    def __init__(self, store: PackedStore, rows: Rows) -> None:
+        self.sequences = [
+            views
+            for sequence in _by_sequence(store, rows)
+            if (views := _instants_by_cameras(store, sequence)) is not None
+        ]
+        if not self.sequences:
+            raise InputError(
+                f"{store.path}: no sequence was seen at two instants by two cameras",
+                "synchronised views, from which NSD learns",
+                "use CSSL or DRNet, or data of several cameras",
+            )
+
+    def __call__(self, size: int, rng: np.random.Generator) -> Rows:
+        picks = rng.integers(len(self.sequences), size=size // self.group)
+        return np.concatenate([self._one(self.sequences[pick], rng) for pick in picks])
+
+    def _one(self, views: Rows, rng: np.random.Generator) -> Rows:
+        instants = rng.choice(len(views), 2, replace=False)
+        return np.concatenate([views[t, rng.choice(views.shape[1], 2, replace=False)] for t in instants])
+
+
+def _by_sequence(store: PackedStore, rows: Rows) -> list[Rows]:
+    order = rows[np.lexsort((store.camera[rows], store.frame[rows], store.sequence[rows]))]
+    starts = np.flatnonzero(np.diff(store.sequence[order])) + 1
+    return np.split(order, starts)
+
+
+def _instants_by_cameras(store: PackedStore, sequence: Rows) -> Rows | None:
+    """[instants, cameras] rows, or None where two of each are not to be had."""
+    cameras = len(np.unique(store.camera[sequence]))
+    frames, seen_by = np.unique(store.frame[sequence], return_counts=True)
+    # Real films have gaps: instants that a camera missed would pair different moments.
+    complete = sequence[np.isin(store.frame[sequence], frames[seen_by == cameras])]
+    if cameras < 2 or len(complete) < 2 * cameras:
+        return None
+    return complete.reshape(-1, cameras)
+
+
+class VideoPairs:
+    """Pairs of frames of one video: one sequence seen by one camera, at t1 ≠ t2."""
+
+    group = 2
+
+    def __init__(self, store: PackedStore, rows: Rows) -> None:
+        self.videos = [
+            video
+            for sequence in _by_sequence(store, rows)
+            for camera in np.unique(store.camera[sequence])
+            if len(video := sequence[store.camera[sequence] == camera]) >= 2
+        ]
+        if not self.videos:
+            raise InputError(
+                f"{store.path}: no camera saw a sequence at two instants",
+                "videos, from which CSSL and DRNet learn",
+                "use data with several frames a clip",
+            )
+
+    def __call__(self, size: int, rng: np.random.Generator) -> Rows:
+        picks = rng.integers(len(self.videos), size=size // self.group)
+        return np.concatenate([rng.choice(self.videos[pick], 2, replace=False) for pick in picks])
+
+
+class AnyFrames:
+    """Frames one by one, whatever they show."""
+
+    group = 1
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+
+    def __call__(self, size: int, rng: np.random.Generator) -> Rows:
+        return rng.choice(self.rows, size)
+
+
+class RedressedMoments:
+    """Groups of four: two moments of one sequence (each an instant seen by a camera), each in the same two
+    outfits: (m, a), (m, b), (m′, a), (m′, b)."""
+
+    group = 4
+
+    def __init__(self, store: PackedStore, rows: Rows) -> None:
+        self.sequences = [
+            worn
+            for sequence in _by_sequence(store, rows)
+            if (worn := _moments_by_outfits(store, sequence)) is not None
+        ]
+        if not self.sequences:
+            raise InputError(
+                f"{store.path}: no sequence has two moments in two outfits each",
+                "re-dressed pairs, from which oracle-swap learns",
+                "make them with `dpa-engine data redress`, or build the network with `zoo build oracle-swap`",
+            )
+
+    def __call__(self, size: int, rng: np.random.Generator) -> Rows:
+        picks = rng.integers(len(self.sequences), size=size // self.group)
+        return np.concatenate([self._one(self.sequences[pick], rng) for pick in picks])
+
+    def _one(self, worn: Rows, rng: np.random.Generator) -> Rows:
+        moments = rng.choice(len(worn), 2, replace=False)
+        outfits = rng.choice(worn.shape[1], 2, replace=False)
+        return worn[np.ix_(moments, outfits)].ravel()
+
+
+def _moments_by_outfits(store: PackedStore, sequence: Rows) -> Rows | None:
+    """[moments, outfits] rows, or None where two of each are not to be had."""
+    rows = sequence[np.lexsort((store.outfit[sequence], store.camera[sequence], store.frame[sequence]))]
+    outfits = len(np.unique(store.outfit[rows]))
+    if outfits < 2 or len(rows) % outfits or len(rows) < 2 * outfits:
+        return None
+    worn = rows.reshape(-1, outfits)
+    complete = all((column[worn] == column[worn[:, :1]]).all() for column in (store.frame, store.camera))
+    return worn if complete and (store.outfit[worn] == store.outfit[worn[0]]).all() else None
 
 
 @dataclass(frozen=True)
@@ -68,9 +200,9 @@ class Outcome:
 
     def averaged(self) -> "Outcome":
         """The same with the terms of the whole batch, without gradient, where several processes train."""
-        if processes.count() == 1:
+        if distributed.count() == 1:
             return self
-        values = processes.averaged(torch.stack([term.detach() for term in self.terms.values()]))
+        values = distributed.averaged(torch.stack([term.detach() for term in self.terms.values()]))
         return replace(self, terms=dict(zip(self.terms, values, strict=True)))
 
 

@@ -10,9 +10,8 @@ from dpa.models.config import Config
 from dpa.models.data.augmentation import Augmentation
 from dpa.models.data.store import PackedStore
 from dpa.models.frameworks.base import DisentangledNetwork
-from dpa.models.frameworks.objective import FrameBatch, Outcome
+from dpa.models.frameworks.objective import FrameBatch, Outcome, RedressedMoments, Sampler
 from dpa.models.frameworks.reconstruction import ReconstructionWeights, look, reconstruct
-from dpa.models.frameworks.sampling import RedressedMoments, Sampler
 
 DIRECTIONS, FLOOR = 32, 0.05
 """Directions of a code weigh alike, down to this share of the variance of the 32nd largest: what varies less

@@ -26,15 +26,18 @@ from dpa.kernels.reference import crop
 from dpa.models.config import Config
 from dpa.models.data.augmentation import Augmentation
 from dpa.models.data.store import PackedStore
-from dpa.models.frameworks.background import silhouette_guess
 from dpa.models.frameworks.base import DisentangledNetwork
-from dpa.models.frameworks.objective import FrameBatch, Outcome
-from dpa.models.frameworks.reconstruction import ReconstructionWeights, coin_cost, look, reconstruct
-from dpa.models.frameworks.sampling import Sampler, VideoPairs
+from dpa.models.frameworks.objective import FrameBatch, Outcome, Sampler, VideoPairs
+from dpa.models.frameworks.reconstruction import (
+    ReconstructionWeights,
+    coin_cost,
+    look,
+    reconstruct,
+    silhouette_guess,
+)
 from dpa.models.networks.config import NetworkConfig
 from dpa.models.networks.decoder import FIRST_CONTRAST, Decoder, UpBlock
-from dpa.models.networks.encoder import Encoder
-from dpa.models.networks.spatial_transformer import Localiser
+from dpa.models.networks.encoder import Encoder, Localiser
 
 BLUE = 2
 """The channel that carries the shape. The eye misses it least."""

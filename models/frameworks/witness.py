@@ -15,18 +15,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dpa.kernels.reference import crop, whole_frame
-from dpa.models import processes
+from dpa.models import distributed
 from dpa.models.config import Config
 from dpa.models.data.augmentation import Augmentation
 from dpa.models.data.store import PackedStore
 from dpa.models.errors import InputError
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.frameworks.limbs import LIMBS, SHARPNESS, hide_limbs, in_crop, joints_in_frame, softened
-from dpa.models.frameworks.objective import FrameBatch, LabelledBatch, Outcome
-from dpa.models.frameworks.sampling import AnyFrames, Sampler
+from dpa.models.frameworks.objective import AnyFrames, FrameBatch, LabelledBatch, Outcome, Sampler
 from dpa.models.networks.config import NetworkConfig
-from dpa.models.networks.resnet import Trunk
-from dpa.models.networks.spatial_transformer import Localiser
+from dpa.models.networks.encoder import Localiser, Trunk
 
 UNSEEN_MM = (0.0, 0.0, 2000.0)
 """Where the witness reads the joints of a limb that it does not see: two metres behind the hip, where
@@ -171,9 +169,9 @@ class Witness:
 
     def _jittered(self, box: Tensor) -> Tensor:
         """Boxes near the true ones, as a localiser finds them. [B, 4] → [B, 4]."""
-        size = processes.count() * len(box)
+        size = distributed.count() * len(box)
         scale, shift = (
-            processes.part(torch.randn(size, 2, device=box.device)) * self.weights.jitter for _ in range(2)
+            distributed.part(torch.randn(size, 2, device=box.device)) * self.weights.jitter for _ in range(2)
         )
         side = box[:, :2] * scale[:, :1].exp()
         return torch.cat([side, box[:, 2:] + shift * box[:, :2]], dim=1)
@@ -201,7 +199,7 @@ class Witness:
 
 def _draw(images: Tensor) -> Tensor:
     """[B] in [0, 1)."""
-    return processes.part(torch.rand(processes.count() * len(images), device=images.device))
+    return distributed.part(torch.rand(distributed.count() * len(images), device=images.device))
 
 
 def _joints_seen(hidden: Tensor) -> Tensor:

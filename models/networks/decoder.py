@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dpa.models.networks.config import NetworkConfig
-from dpa.models.networks.window import bump_window
+from dpa.models.networks.encoder import bump_window
 
 MASK_FLOOR = 1e-4
 FIRST_CONTRAST = 0.05

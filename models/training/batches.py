@@ -11,10 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dpa.models import processes
+from dpa.models import distributed
 from dpa.models.data.store import PackedStore
-from dpa.models.frameworks.objective import FrameBatch, LabelledBatch
-from dpa.models.frameworks.sampling import Sampler
+from dpa.models.frameworks.objective import FrameBatch, LabelledBatch, Sampler
 
 
 class BatchSource:
@@ -49,6 +48,17 @@ class BatchSource:
         return LabelledBatch(**vars(known), pose=send(store.poses[rows]), true_box=send(store.box[rows]))
 
 
+def split_sequences(
+    store: PackedStore, held_out: float, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows for training and for validation; whole sequences go to one side or the other."""
+    sequences = np.unique(store.sequence)
+    count = min(max(1, round(held_out * len(sequences))), len(sequences) - 1)
+    kept = np.random.default_rng([seed, 0x5EED]).permutation(sequences)[:count]
+    outside = np.isin(store.sequence, kept)
+    return np.flatnonzero(~outside), np.flatnonzero(outside)
+
+
 def step_generator(seed: int, step: int) -> np.random.Generator:
     """Random numbers that depend on the step alone, so that a resumed run draws what it would have drawn."""
     return np.random.default_rng([seed, step])
@@ -72,7 +82,7 @@ class Prefetcher:
     def _fill(self) -> None:
         for step in self._steps:
             try:
-                rows = processes.part(self._sampler(self._size, step_generator(self._seed, step)))
+                rows = distributed.part(self._sampler(self._size, step_generator(self._seed, step)))
                 item: FrameBatch | BaseException = self._source.batch(rows)
             except BaseException as error:
                 item = error

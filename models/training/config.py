@@ -1,8 +1,10 @@
-"""What fixes a training run."""
+"""What fixes a training run, and in which arithmetic it computes."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Literal
 
+import torch
 from pydantic import Field
 
 from dpa.models.config import Config
@@ -13,13 +15,34 @@ from dpa.models.frameworks.oracle_swap import OracleWeights
 from dpa.models.frameworks.reconstruction import ReconstructionWeights
 from dpa.models.frameworks.silhouette import SilhouetteWeights
 from dpa.models.frameworks.witness import WitnessWeights
-from dpa.models.training.precision import Precision
-from dpa.models.training.refinement import RefinementWeights
+
+Precision = Literal["fp32", "tf32", "bf16"]
+"""bf16: autocast, fp32 weights; on a GPU the rest in TF32. tf32: matrix products and convolutions on a GPU
+in TF32, plain fp32 on a CPU, which has no such thing. fp32: IEEE single precision throughout."""
 
 
-class RefinementConfig(RefinementWeights):
-    """The last phase, in which the decoder alone learns (`training/refinement.py`)."""
+def set_precision(precision: Precision, device: torch.device) -> None:
+    """Allows or forbids TF32 in the GPU's libraries, which forbid it in products but not in convolutions
+    unless told."""
+    if device.type != "cuda":
+        return
+    chosen = "ieee" if precision == "fp32" else "tf32"
+    torch.backends.cuda.matmul.fp32_precision = chosen
+    torch.backends.cudnn.conv.fp32_precision = chosen  # type: ignore[attr-defined]
 
+
+def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[None]:
+    """The context of a forward pass."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+
+
+class RefinementConfig(Config):
+    """The last phase, in which the decoder alone learns (`training/phases.py`). code: weight of the pose
+    code's error, relative to its spread over the batch. box: weight of the box's, relative to the box's
+    scale."""
+
+    code: float = 0.02
+    box: float = 0.2
     steps: int = Field(0, ge=0, description="steps of refinement, after those of joint training")
     rate: float = Field(0.5, gt=0, description="its peak learning rate, as a share of the joint one")
 

@@ -1,5 +1,5 @@
 """One training loop for all frameworks: start of the localiser, joint training, refinement, resume, one
-process or several (`models/processes.py`)."""
+process or several (`models/distributed.py`)."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,26 +8,29 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dpa.models import processes
+from dpa.models import distributed
 from dpa.models.artefacts import claim, require_ours
 from dpa.models.data.store import PackedStore
+from dpa.models.distributed import share_statistics
 from dpa.models.errors import DpaError, InputError
 from dpa.models.frameworks import make_network, make_objective
-from dpa.models.frameworks.background import background_boxes
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.frameworks.objective import FrameBatch, Objective, Outcome
+from dpa.models.frameworks.reconstruction import background_boxes
 from dpa.models.networks.config import PRESETS
-from dpa.models.training.batches import BatchSource, Prefetcher
-from dpa.models.training.checkpoint import WEIGHTS, save_network
-from dpa.models.training.config import TrainConfig
-from dpa.models.training.diary import Diary, Progress
-from dpa.models.training.logs import TrainingLog
-from dpa.models.training.precision import autocast, set_precision
-from dpa.models.training.refinement import only_the_decoder_learns, second_look
-from dpa.models.training.schedule import learning_rate_at
-from dpa.models.training.state import RunTrained, checkpoints, load_state, newest_weights, save_state
-from dpa.models.training.synchronised import share_statistics
-from dpa.models.training.validation import split_sequences
+from dpa.models.training.batches import BatchSource, Prefetcher, split_sequences
+from dpa.models.training.checkpoint import (
+    WEIGHTS,
+    RunTrained,
+    checkpoints,
+    load_state,
+    newest_weights,
+    save_network,
+    save_state,
+)
+from dpa.models.training.config import TrainConfig, autocast, set_precision
+from dpa.models.training.phases import learning_rate_at, only_the_decoder_learns, second_look
+from dpa.models.training.record import Progress, Record, TrainingLog
 
 KIND = "a training run"
 """What the run's folder is, for its marker."""
@@ -49,9 +52,9 @@ class UnevenBatch(InputError):
     """The batch cannot be dealt out to the processes in whole groups."""
 
     def __init__(self, batch: int, group: int) -> None:
-        unit = group * processes.count()
+        unit = group * distributed.count()
         super().__init__(
-            f"a batch of {batch} for {processes.count()} processes",
+            f"a batch of {batch} for {distributed.count()} processes",
             f"a multiple of {unit}: whole groups of {group} for each process",
             f"use --batch {max(unit, batch // unit * unit)}",
         )
@@ -61,7 +64,7 @@ def whole_groups(batch: int, group: int) -> int:
     """The batch in force: as many whole groups as fit. Raises UnevenBatch where several processes train
     and it cannot be dealt out evenly."""
     size = batch - batch % group
-    if processes.count() > 1 and (size != batch or size % (group * processes.count())):
+    if distributed.count() > 1 and (size != batch or size % (group * distributed.count())):
         raise UnevenBatch(batch, group)
     return size
 
@@ -104,33 +107,33 @@ class Trainer:
         start = load_state(self.run, self.network, self.extra, self.optimisers) if resume else 0
         sampler = self.objective.sampler(self.store, self.train_rows)
         size = whole_groups(config.batch, sampler.group)
-        if processes.rank() == 0:
+        if distributed.rank() == 0:
             claim(self.run, KIND, lambda run: resume)
-        log = TrainingLog(self.run, start) if processes.rank() == 0 else None
-        diary = Diary(config, log, report, start) if log is not None else None
+        log = TrainingLog(self.run, start) if distributed.rank() == 0 else None
+        record = Record(config, log, report, start) if log is not None else None
         self.network.train()
         with Prefetcher(self.source, sampler, size, config.seed, start, config.total_steps) as batches:
             for step, batch in batches:
                 torch.manual_seed(config.seed * 1_000_003 + step)
                 outcome = self._step(step, batch)
-                if diary is not None:
-                    self._write_down(diary, step + 1, outcome, size, batches.waited)
-        if log is not None and diary is not None:
+                if record is not None:
+                    self._write_down(record, step + 1, outcome, size, batches.waited)
+        if log is not None and record is not None:
             log.close()
-            self.input_wait_share = diary.watch.wait_share(batches.waited)
+            self.input_wait_share = record.watch.wait_share(batches.waited)
             save_network(self.network, self.run, self._training(config.total_steps))
-        processes.wait_for_all()
+        distributed.wait_for_all()
         self.network.eval()
         return self.network
 
-    def _write_down(self, diary: Diary, done: int, outcome: Outcome, size: int, waited: float) -> None:
+    def _write_down(self, record: Record, done: int, outcome: Outcome, size: int, waited: float) -> None:
         config = self.config
-        if diary.due(config.log_every, done):
-            diary.losses(done, outcome.terms, size, waited)
-        if diary.due(config.validate_every, done):
-            diary.held_out(done, self.network, self.store, self.validation_rows)
-            diary.pictures(done, outcome)
-        if diary.due(config.checkpoint_every, done):
+        if record.due(config.log_every, done):
+            record.losses(done, outcome.terms, size, waited)
+        if record.due(config.validate_every, done):
+            record.held_out(done, self.network, self.store, self.validation_rows)
+            record.pictures(done, outcome)
+        if record.due(config.checkpoint_every, done):
             save_state(self.run, done, self.network, self.extra, self.optimisers, self._training(done))
 
     def _training(self, step: int) -> dict[str, object]:
@@ -179,7 +182,7 @@ class Trainer:
         size = self.network.localiser_size
         target, found = background_boxes(batch.frames, batch.plates, batch.plate_index, size)
         box = self.network.localise(batch.frames)
-        weight = processes.weight_of(found.sum())
+        weight = distributed.weight_of(found.sum())
         loss = (
             F.smooth_l1_loss(box[found], target[found], beta=0.05) * weight if found.any() else box.sum() * 0
         )
@@ -192,6 +195,6 @@ class Trainer:
 def _minimise(optimiser: torch.optim.Optimizer, module: nn.Module, loss: Tensor) -> None:
     optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
-    processes.average_gradients(module)
+    distributed.average_gradients(module)
     nn.utils.clip_grad_norm_(module.parameters(), 1.0)
     optimiser.step()

@@ -1,10 +1,15 @@
-"""How good a network is on frames it was not trained on: reconstruction, boxes, poses."""
+"""How good a network is on frames it was not trained on: reconstruction, boxes, poses, and whether pose codes
+drift apart as time passes, which is what CSSL asks for (paper, section 3). Pose errors are in mm; every
+printed figure states its protocol: 17 joints, root-relative to the hip."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.distance import pdist
+from scipy.stats import spearmanr
 from torch import Tensor
 
 from dpa.kernels.reference import crop
@@ -12,7 +17,33 @@ from dpa.models.data.store import PackedStore
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.frameworks.reconstruction import psnr
 from dpa.models.training.batches import BatchSource
-from dpa.models.training.pose_metrics import mpjpe, n_mpjpe, p_mpjpe
+from dpa.models.training.regressor_fit import pose_codes
+
+Poses = NDArray[np.float64]
+
+
+def mpjpe(predicted: Poses, truth: Poses) -> Poses:
+    """Mean per-joint position error, no alignment. [N, 17, 3] mm twice → [N] mm."""
+    distance: Poses = np.linalg.norm(predicted - truth, axis=-1).mean(-1)
+    return distance
+
+
+def n_mpjpe(predicted: Poses, truth: Poses) -> Poses:
+    """After the best scale per pose, s = ⟨p, g⟩ / ⟨p, p⟩. [N, 17, 3] mm twice → [N] mm."""
+    scale = (predicted * truth).sum((1, 2)) / (predicted * predicted).sum((1, 2))
+    return mpjpe(scale[:, None, None] * predicted, truth)
+
+
+def p_mpjpe(predicted: Poses, truth: Poses) -> Poses:
+    """After the best similarity per pose (Procrustes), reflections excluded. [N, 17, 3] mm twice → [N] mm."""
+    centre_p, centre_t = predicted.mean(1, keepdims=True), truth.mean(1, keepdims=True)
+    p, t = predicted - centre_p, truth - centre_t
+    u, s, vt = np.linalg.svd(np.swapaxes(p, 1, 2) @ t)
+    sign = np.sign(np.linalg.det(u @ vt))
+    s[:, -1] *= sign
+    u[:, :, -1] *= sign[:, None]
+    scale = s.sum(1) / (p * p).sum((1, 2))
+    return mpjpe(scale[:, None, None] * (p @ (u @ vt)) + centre_t, truth)
 
 
 @dataclass(frozen=True)
@@ -93,12 +124,55 @@ def validate(
     )
 
 
-def split_sequences(
-    store: PackedStore, held_out: float, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows for training and for validation; whole sequences go to one side or the other."""
-    sequences = np.unique(store.sequence)
-    count = min(max(1, round(held_out * len(sequences))), len(sequences) - 1)
-    kept = np.random.default_rng([seed, 0x5EED]).permutation(sequences)[:count]
-    outside = np.isin(store.sequence, kept)
-    return np.flatnonzero(~outside), np.flatnonzero(outside)
+FEWEST_INSTANTS = 3
+"""With two instants a video has one pair, and nothing to rank."""
+
+
+@dataclass(frozen=True)
+class TimeCorrelation:
+    """codes: rank correlation of pose codes' distance and time gap. poses: the same of the true poses, which
+    come back as well as they go: what can be expected of a code that knows the pose and nothing else."""
+
+    codes: float
+    poses: float
+
+
+def videos(store: PackedStore, rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """The rows of each video, one sequence seen by one camera, that has three instants or more."""
+    keys = np.stack([store.sequence[rows], store.camera[rows]])
+    for key in np.unique(keys, axis=1).T:
+        video = rows[(keys == key[:, None]).all(0)]
+        if len(np.unique(store.time[video])) >= FEWEST_INSTANTS:
+            yield video
+
+
+def rank_correlation(codes: Sequence[ArrayLike], times: Sequence[ArrayLike]) -> float:
+    """Spearman's rank correlation of code distance and time gap over the pairs of frames of a video, mean
+    over videos. Within them, since some actions are fast and others slow.
+
+    codes: [n, D] for each video; times: [n] seconds. In [-1, 1]; a video whose codes are all equal counts 0.
+    """
+    return float(np.mean([_of_one(code, time) for code, time in zip(codes, times, strict=True)]))
+
+
+def _of_one(codes: ArrayLike, times: ArrayLike) -> float:
+    distances = pdist(np.asarray(codes, dtype=np.float64))
+    gaps = pdist(np.asarray(times, dtype=np.float64)[:, None])
+    if np.ptp(distances) == 0 or np.ptp(gaps) == 0:
+        return 0.0
+    return float(spearmanr(distances, gaps).statistic)
+
+
+def pose_time_spearman(
+    network: DisentangledNetwork, store: PackedStore, rows: NDArray[np.int64]
+) -> TimeCorrelation | None:
+    """The rank correlation for a network's pose codes of these rows; None without a video of three
+    instants."""
+    found = list(videos(store, rows))
+    if not found:
+        return None
+    labelled = pose_codes(network, store, np.concatenate(found))
+    ends = np.cumsum([len(video) for video in found])[:-1]
+    times = [store.time[video] for video in found]
+    codes, poses = (np.split(one.flatten(1).cpu().numpy(), ends) for one in (labelled.codes, labelled.poses))
+    return TimeCorrelation(rank_correlation(codes, times), rank_correlation(poses, times))

@@ -15,15 +15,17 @@ from typer.testing import CliRunner
 
 from dpa.engine.cli.zoo import ablate
 from dpa.engine.zoo.ablation import (
+    CodeMeasures,
     SwapMeasures,
     ablation_table,
+    codes_table,
     margin,
+    measure_codes,
     measure_swap,
     pairs_of_people,
     silhouette_iou,
 )
-from dpa.engine.zoo.ablation_codes import CodeMeasures, codes_table, measure_codes
-from dpa.engine.zoo.twins import NoTwin, UnequalBudget, differences, twins_of
+from dpa.engine.zoo.counterparts import NoCounterpart, UnequalBudget, counterparts_of, differences
 from dpa.models.data.contract import COLUMNS, Camera
 from dpa.models.data.store import PackedStore, PackedStoreWriter
 from dpa.models.errors import InputError
@@ -232,21 +234,21 @@ def test_the_command(people: PackedStore, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_twins_share_all_settings_but_the_ablated_one() -> None:
     asked = ["train.preset=tiny", "train.steps=3000", "data.clips=8"]
-    twins = twins_of(["nsd", "drnet"], asked)
-    assert [one.name for one in twins] == ["nsd", "nsd-no-swap", "drnet", "drnet-no-adversary"]
-    for twin in twins:
-        train = twin.recipe.train
-        assert (train.preset, train.steps, twin.recipe.data.clips) == ("tiny", 3000, 8)
-        assert twin.folder.startswith(f"{twin.name}-tiny-3000-")
-    assert [one.recipe.train.swap_appearance for one in twins] == [True, False, True, True]
-    assert [one.recipe.train.drnet.adversarial > 0 for one in twins] == [True, True, True, False]
-    fewer = twins_of(["nsd"], [*asked[:2], "data.clips=4"])
-    assert fewer[0].folder != twins[0].folder  # what was made of other data is not taken for it
+    counterparts = counterparts_of(["nsd", "drnet"], asked)
+    assert [one.name for one in counterparts] == ["nsd", "nsd-no-swap", "drnet", "drnet-no-adversary"]
+    for counterpart in counterparts:
+        train = counterpart.recipe.train
+        assert (train.preset, train.steps, counterpart.recipe.data.clips) == ("tiny", 3000, 8)
+        assert counterpart.folder.startswith(f"{counterpart.name}-tiny-3000-")
+    assert [one.recipe.train.swap_appearance for one in counterparts] == [True, False, True, True]
+    assert [one.recipe.train.drnet.adversarial > 0 for one in counterparts] == [True, True, True, False]
+    fewer = counterparts_of(["nsd"], [*asked[:2], "data.clips=4"])
+    assert fewer[0].folder != counterparts[0].folder  # what was made of other data is not taken for it
 
 
 def test_a_setting_that_is_ablated_leaves_the_twin_as_it_is() -> None:
     asked = ["train.drnet.adversarial=0.25", "train.drnet.similarity=0.5"]
-    weights = [one.recipe.train.drnet for one in twins_of(["drnet"], asked)]
+    weights = [one.recipe.train.drnet for one in counterparts_of(["drnet"], asked)]
     assert [(one.adversarial, one.similarity) for one in weights] == [(0.25, 0.5), (0, 0.5)]
 
 
@@ -258,17 +260,17 @@ def test_another_budget_is_no_twin() -> None:
     other = recipe.model_copy(update={"train": recipe.train.model_copy(update={"drnet": milder})})
     assert differences(recipe, other) == ["train.drnet.similarity"]
     assert differences(recipe, read_recipe("nsd-no-swap")) == []
-    with pytest.raises(NoTwin, match=r"(?s)'silhouette'.*cssl, drnet, nsd"):
-        twins_of(["silhouette"], [])
+    with pytest.raises(NoCounterpart, match=r"(?s)'silhouette'.*cssl, drnet, nsd"):
+        counterparts_of(["silhouette"], [])
 
 
 def test_recipes_of_unequal_budget_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = twins_of(["nsd"], [])[0].recipe
+    found = counterparts_of(["nsd"], [])[0].recipe
     longer = found.model_copy(update={"train": found.train.model_copy(update={"steps": 9})})
     given = iter([found, longer])
-    monkeypatch.setattr("dpa.engine.zoo.twins.load_config", lambda *_: next(given))
+    monkeypatch.setattr("dpa.engine.zoo.counterparts.load_config", lambda *_: next(given))
     with pytest.raises(UnequalBudget, match=r"nsd and nsd-no-swap differ in train\.steps"):
-        twins_of(["nsd"], [])
+        counterparts_of(["nsd"], [])
 
 
 def test_settings_of_a_training_that_there_is_not_are_refused(people: PackedStore) -> None:

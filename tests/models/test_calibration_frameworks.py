@@ -17,8 +17,8 @@ from dpa.models.data.synthetic.generate import generate, generate_redressed
 from dpa.models.errors import InputError
 from dpa.models.frameworks import make_network, make_objective
 from dpa.models.frameworks.base import DisentangledNetwork
+from dpa.models.frameworks.objective import RedressedMoments
 from dpa.models.frameworks.oracle_swap import disagreement
-from dpa.models.frameworks.sampling import RedressedMoments
 from dpa.models.frameworks.silhouette import SilhouetteNetwork
 from dpa.models.networks import config as network_config
 from dpa.models.networks.config import NetworkConfig

@@ -9,8 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from dpa.models.frameworks.base import NoRegressor
-from dpa.models.frameworks.foreign import ForeignNetwork, NoSuchPart, NotAFramework
-from dpa.models.frameworks.loading import NoSuchFramework, is_foreign
+from dpa.models.frameworks.foreign import (
+    ForeignNetwork,
+    NoSuchFramework,
+    NoSuchPart,
+    NotAFramework,
+    is_foreign,
+)
 from dpa.models.frameworks.program import (
     NoGradient,
     NotAPoseProgram,

@@ -11,7 +11,7 @@ from dpa.models.data.store import PackedStore
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.frameworks.cssl import CSSL, CSSLWeights, code_distance, target_distance
 from dpa.models.frameworks.drnet import DRNet
-from dpa.models.frameworks.sampling import VideoPairs
+from dpa.models.frameworks.objective import VideoPairs
 from dpa.models.networks import config as network_config
 from dpa.models.networks.config import NetworkConfig
 from dpa.models.training.batches import BatchSource

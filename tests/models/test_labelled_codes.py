@@ -12,11 +12,19 @@ from dpa.models.data.store import PackedStore
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.networks.config import NetworkConfig
 from dpa.models.networks.regressor import Regressor
+from dpa.models.training.batches import split_sequences
 from dpa.models.training.checkpoint import save_network
 from dpa.models.training.config import TrainConfig
-from dpa.models.training.labelled_codes import jittered, pose_codes, softened, varied_codes
-from dpa.models.training.regressor_fit import NoPoses, RegressorConfig, fit_on_store
-from dpa.models.training.validation import split_sequences, validate
+from dpa.models.training.regressor_fit import (
+    NoPoses,
+    RegressorConfig,
+    fit_on_store,
+    jittered,
+    pose_codes,
+    softened,
+    varied_codes,
+)
+from dpa.models.training.validation import validate
 
 
 def test_jittered_boxes_have_the_spread_that_was_asked() -> None:

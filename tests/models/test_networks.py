@@ -7,10 +7,8 @@ from torch.nn import functional as F
 from dpa.models.frameworks.base import DisentangledNetwork, NoRegressor
 from dpa.models.networks.config import NetworkConfig, paper_preset, small_preset, tiny_preset
 from dpa.models.networks.decoder import MASK_FLOOR, Decoder
-from dpa.models.networks.encoder import Encoder, HeadConvolution
+from dpa.models.networks.encoder import Encoder, HeadConvolution, Localiser, bump_window
 from dpa.models.networks.regressor import Regressor
-from dpa.models.networks.spatial_transformer import Localiser
-from dpa.models.networks.window import bump_window
 
 
 @pytest.mark.parametrize("config", [tiny_preset(), small_preset(), paper_preset()], ids=lambda c: c.preset)

@@ -7,10 +7,9 @@ from scipy.spatial.transform import Rotation
 
 from dpa.models.data.store import PackedStore
 from dpa.models.errors import InputError
-from dpa.models.frameworks.background import THRESHOLD, silhouette_guess
 from dpa.models.frameworks.nsd import NSD, rotate_pose_code
-from dpa.models.frameworks.reconstruction import coin_cost, edge_distance, psnr
-from dpa.models.frameworks.sampling import SynchronisedViews
+from dpa.models.frameworks.objective import SynchronisedViews
+from dpa.models.frameworks.reconstruction import THRESHOLD, coin_cost, edge_distance, psnr, silhouette_guess
 
 
 def test_groups_are_two_instants_of_one_sequence(squares: PackedStore) -> None:

@@ -17,7 +17,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from dpa.models import processes
+from dpa.models import distributed
 from dpa.models.data.store import PackedStore
 from dpa.models.networks.config import NetworkConfig
 from dpa.models.training.loop import UnevenBatch, whole_groups
@@ -91,15 +91,15 @@ def test_a_mean_over_unequal_parts_is_that_of_all_entries(trained: tuple[Path, P
 
 def test_one_process_is_the_plain_operation() -> None:
     values = torch.rand(6, 2, requires_grad=True)
-    assert processes.count() == 1 and processes.rank() == 0
-    assert processes.summed(values) is values and processes.averaged(values) is values
-    assert torch.equal(processes.part(values), values) and torch.equal(processes.gathered(values), values)
-    assert processes.weight_of(torch.tensor(3)) == 1
+    assert distributed.count() == 1 and distributed.rank() == 0
+    assert distributed.summed(values) is values and distributed.averaged(values) is values
+    assert torch.equal(distributed.part(values), values) and torch.equal(distributed.gathered(values), values)
+    assert distributed.weight_of(torch.tensor(3)) == 1
 
 
 def test_a_batch_that_cannot_be_dealt_out_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert whole_groups(18, 4) == 16
-    monkeypatch.setattr(processes, "count", lambda: 3)
+    monkeypatch.setattr(distributed, "count", lambda: 3)
     assert whole_groups(24, 4) == 24
     with pytest.raises(UnevenBatch, match=r"(?s)3 processes.*multiple of 12.*--batch 12"):
         whole_groups(18, 4)

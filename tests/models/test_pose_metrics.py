@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from dpa.models.training.pose_metrics import mpjpe, n_mpjpe, p_mpjpe
+from dpa.models.training.validation import mpjpe, n_mpjpe, p_mpjpe
 
 RNG = np.random.default_rng(0)
 TRUTH = RNG.normal(size=(20, 17, 3)) * 300

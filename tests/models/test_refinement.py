@@ -14,11 +14,10 @@ from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.networks import config as network_config
 from dpa.models.networks.config import NetworkConfig
 from dpa.models.training.batches import BatchSource
-from dpa.models.training.config import TrainConfig
-from dpa.models.training.diary import Progress
+from dpa.models.training.config import RefinementConfig, TrainConfig
 from dpa.models.training.loop import Trainer
-from dpa.models.training.refinement import RefinementWeights, only_the_decoder_learns, second_look
-from dpa.models.training.schedule import learning_rate_at
+from dpa.models.training.phases import learning_rate_at, only_the_decoder_learns, second_look
+from dpa.models.training.record import Progress
 
 CPU = torch.device("cpu")
 
@@ -128,7 +127,7 @@ def test_a_second_look_compares_what_the_whole_frame_shows(store: PackedStore) -
     batch = BatchSource(store, CPU).batch(np.arange(8))
     with torch.no_grad():
         outcome = make_objective(settings(), config.pose_dim).forward(network, batch)
-        terms = second_look(network, batch, outcome, RefinementWeights(code=3.0, box=7.0))
+        terms = second_look(network, batch, outcome, RefinementConfig(code=3.0, box=7.0))
         frames = composite(outcome.rgb, outcome.mask, outcome.box, batch.plates, batch.plate_index)
         before = network.encode(outcome.target)[1].double().numpy()
         after = network.encode(network.crop(frames, outcome.box))[1].double().numpy()

@@ -12,7 +12,7 @@ from dpa.models.data.store import PackedStore
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.frameworks.cssl import CSSLWeights, code_distance, target_distance
 from dpa.models.networks.config import NetworkConfig
-from dpa.models.training.time_correlation import pose_time_spearman, rank_correlation, videos
+from dpa.models.training.validation import pose_time_spearman, rank_correlation, videos
 
 
 def test_codes_that_move_along_a_line_rank_perfectly() -> None:

@@ -8,25 +8,26 @@ import torch
 
 from dpa.models.artefacts import NotOurs
 from dpa.models.data.store import PackedStore
-from dpa.models.frameworks.background import MARGIN, background_boxes
 from dpa.models.frameworks.base import DisentangledNetwork
+from dpa.models.frameworks.reconstruction import MARGIN, background_boxes
 from dpa.models.networks import config as network_config
 from dpa.models.networks.config import NetworkConfig
 from dpa.models.networks.regressor import Regressor
 from dpa.models.training import loop
+from dpa.models.training.batches import split_sequences
 from dpa.models.training.checkpoint import (
     BrokenCheckpoint,
     NotANetwork,
+    NothingToResume,
+    RunTrained,
     load_network,
     read_network,
     save_network,
 )
 from dpa.models.training.config import TrainConfig
-from dpa.models.training.diary import Progress
-from dpa.models.training.labelled_codes import LabelledCodes
-from dpa.models.training.regressor_fit import RegressorConfig, fit_regressor, labelled_rows
-from dpa.models.training.state import NothingToResume, RunTrained
-from dpa.models.training.validation import box_iou, split_sequences, validate
+from dpa.models.training.record import Progress
+from dpa.models.training.regressor_fit import LabelledCodes, RegressorConfig, fit_regressor, labelled_rows
+from dpa.models.training.validation import box_iou, validate
 
 CPU = torch.device("cpu")
 

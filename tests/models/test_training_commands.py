@@ -14,8 +14,7 @@ from dpa.engine.cli.app import app
 from dpa.models.data.store import PackedStore
 from dpa.models.networks import config as network_config
 from dpa.models.networks.config import NetworkConfig
-from dpa.models.training.checkpoint import read_config, read_network
-from dpa.models.training.state import checkpoints
+from dpa.models.training.checkpoint import checkpoints, read_config, read_network
 
 Run = Callable[..., Any]
 """Arguments → what typer's CliRunner returns."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from dpa.models import processes
+from dpa.models import distributed
 from dpa.models.data.store import PackedStore
 from dpa.models.networks import config as network_config
 from dpa.models.networks.config import NetworkConfig
@@ -22,10 +22,10 @@ def main() -> None:
     sizes = NetworkConfig.model_validate_json(sys.argv[3])
     network_config.PRESETS["small"] = lambda: sizes
     torch.set_num_threads(1)
-    with processes.joined(torch.device("cpu")) as device:
-        own = torch.arange(1.0 + 2 * processes.rank())
-        mean = processes.averaged(own.mean() * processes.weight_of(torch.tensor(len(own))))
-        if processes.rank() == 0:
+    with distributed.joined(torch.device("cpu")) as device:
+        own = torch.arange(1.0 + 2 * distributed.rank())
+        mean = distributed.averaged(own.mean() * distributed.weight_of(torch.tensor(len(own))))
+        if distributed.rank() == 0:
             (runs / "mean.json").write_text(json.dumps(mean.item()))
         for name, settings in json.loads(sys.argv[4]).items():
             Trainer(TrainConfig.model_validate(settings), store, runs / name, device).fit(

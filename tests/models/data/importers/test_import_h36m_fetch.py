@@ -11,7 +11,7 @@ import pytest
 
 from dpa.models.data.importers.catalogue import MissingCalibration, NotThisLayout
 from dpa.models.data.importers.h36m_fetch import read_h36m_fetch
-from dpa.models.frameworks.sampling import SynchronisedViews
+from dpa.models.frameworks.objective import SynchronisedViews
 
 FRAMES = np.array([1, 6, 11, 16, 21, 64, 65, 200, 1001])
 """1-based and irregular, as h36m-fetch leaves them."""

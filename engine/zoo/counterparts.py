@@ -1,4 +1,5 @@
-"""A framework and its ablated twin, trained alike: the same data and budget, at any preset and length."""
+"""A framework and its ablated counterpart, trained alike: the same data and budget, at any preset and
+length."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -13,10 +14,10 @@ from dpa.models.errors import InputError
 from dpa.models.zoo.recipe import RECIPES, Recipe, read_recipe, recipe_names
 
 ABLATED = ("train.swap_appearance", "train.drnet.adversarial")
-"""The settings in which a twin may differ."""
+"""The settings in which a counterpart may differ."""
 
 
-class NoTwin(InputError):
+class NoCounterpart(InputError):
     """A name without an ablated recipe beside its own."""
 
     def __init__(self, name: str) -> None:
@@ -25,18 +26,18 @@ class NoTwin(InputError):
 
 
 class UnequalBudget(InputError):
-    """A framework and its twin that would differ in more than what is ablated."""
+    """A framework and its counterpart that would differ in more than what is ablated."""
 
-    def __init__(self, name: str, twin: str, different: Sequence[str]) -> None:
+    def __init__(self, name: str, counterpart: str, different: Sequence[str]) -> None:
         super().__init__(
-            f"{name} and {twin} differ in {', '.join(different)}",
+            f"{name} and {counterpart} differ in {', '.join(different)}",
             f"recipes that differ in {' or '.join(ABLATED)} alone",
             "correct models/zoo/recipes, or name both settings with --set",
         )
 
 
 @dataclass(frozen=True)
-class Twin:
+class Counterpart:
     """name: of the recipe, as the table calls it. recipe: with the settings that were asked for."""
 
     name: str
@@ -51,22 +52,22 @@ class Twin:
         return f"{self.name}-{self.recipe.train.preset}-{self.recipe.train.steps}-{key}"
 
 
-def twins_of(names: Sequence[str], settings: Sequence[str]) -> list[Twin]:
-    """For each framework its own recipe and then its twin's, the settings ("train.steps=3000") applied to
-    both; one that is ablated ("train.drnet.adversarial=0.002") to its own alone.
-    Raises UnknownRecipe, NoTwin, UnequalBudget, and what `load_config` raises."""
+def counterparts_of(names: Sequence[str], settings: Sequence[str]) -> list[Counterpart]:
+    """For each framework its own recipe and then its counterpart's, the settings ("train.steps=3000") applied
+    to both; one that is ablated ("train.drnet.adversarial=0.002") to its own alone.
+    Raises UnknownRecipe, NoCounterpart, UnequalBudget, and what `load_config` raises."""
     common = [setting for setting in settings if setting.partition("=")[0] not in ABLATED]
-    found: list[Twin] = []
+    found: list[Counterpart] = []
     for name in names:
         read_recipe(name)
         ablated = [one for one in recipe_names() if one.startswith(f"{name}-no-")]
         if not ablated:
-            raise NoTwin(name)
+            raise NoCounterpart(name)
         asked = {name: settings} | dict.fromkeys(ablated, common)
-        pair = [Twin(one, load_config(Recipe, RECIPES / f"{one}.yaml", asked[one])) for one in asked]
-        for twin in pair[1:]:
-            if different := differences(pair[0].recipe, twin.recipe):
-                raise UnequalBudget(name, twin.name, different)
+        pair = [Counterpart(one, load_config(Recipe, RECIPES / f"{one}.yaml", asked[one])) for one in asked]
+        for counterpart in pair[1:]:
+            if different := differences(pair[0].recipe, counterpart.recipe):
+                raise UnequalBudget(name, counterpart.name, different)
         found += pair
     return found
 
@@ -85,10 +86,10 @@ def _flat(settings: Mapping[str, object], group: str = "") -> dict[str, object]:
     return found
 
 
-def trained(twin: Twin, work: Path, device: torch.device, report: Report) -> Path:
+def trained(counterpart: Counterpart, work: Path, device: torch.device, report: Report) -> Path:
     """Its run directory in `work`, regressor fitted; what is done is not done again, what was stopped goes
     on."""
-    workshop = Workshop(twin.folder, twin.recipe, work, device)
+    workshop = Workshop(counterpart.folder, counterpart.recipe, work, device)
     store = workshop.data(report)
     workshop.train(store)
     workshop.fit(store)

@@ -1,6 +1,6 @@
-"""One training in several processes (`torchrun`): each holds a part of every batch, and draws, means and
-gathers are over the whole of it, so that the result does not depend on how many there are. In a single
-process each function is the plain operation, bit for bit."""
+"""One training in several processes (`torchrun`): each holds a part of every batch, and draws, means, gathers
+and batch statistics are over the whole of it, so that the result does not depend on how many there are. In a
+single process each function is the plain operation, bit for bit."""
 
 import os
 from collections.abc import Iterator
@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 Rows = TypeVar("Rows", Tensor, NDArray[Any])
 
@@ -111,3 +112,58 @@ def wait_for_all() -> None:
     """Returns when every process has come here."""
     if count() > 1:
         dist.barrier()
+
+
+class SharedBatchNorm(nn.BatchNorm2d):
+    """Batch statistics over all processes. torch's SyncBatchNorm does so on GPUs alone; this is for the
+    CPU, by plain operations. [b, C, H, W] → same."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(x)
+        values = x.float()
+        entries = x.numel() // x.shape[1] * count()
+        mean = summed(values.sum((0, 2, 3))) / entries
+        centred = values - mean[:, None, None]
+        variance = summed(centred.square().sum((0, 2, 3))) / entries
+        self._remember(mean.detach(), variance.detach() * entries / (entries - 1))
+        scale = self.weight / (variance + self.eps).sqrt()
+        return (centred * scale[:, None, None] + self.bias[:, None, None]).to(x.dtype)
+
+    def _remember(self, mean: Tensor, variance: Tensor) -> None:
+        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
+            return
+        self.num_batches_tracked += 1
+        self.running_mean.lerp_(mean, self.momentum or 0.0)
+        self.running_var.lerp_(variance, self.momentum or 0.0)
+
+
+class SharedDropout(nn.Dropout):
+    """Draws for the whole batch and applies this process's part. [b, ...] → same."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        whole = x.new_ones(count() * len(x), *x.shape[1:])
+        return x * part(F.dropout(whole, self.p))
+
+
+def share_statistics(network: nn.Module, device: torch.device) -> None:
+    """Puts the shared layers in place of the plain ones, in a network about to train in several
+    processes. Parameters, buffers and their names stay, so its checkpoints are those of one process."""
+    if count() == 1:
+        return
+    for module in list(network.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, nn.BatchNorm2d):
+                setattr(module, name, _shared_norm(child, device))
+            elif isinstance(child, nn.Dropout):
+                setattr(module, name, SharedDropout(child.p))
+
+
+def _shared_norm(norm: nn.BatchNorm2d, device: torch.device) -> nn.Module:
+    shared = nn.SyncBatchNorm if device.type == "cuda" else SharedBatchNorm
+    made = shared(norm.num_features, norm.eps, norm.momentum, device=device)
+    made.weight, made.bias = norm.weight, norm.bias
+    made.load_state_dict(norm.state_dict())
+    return made
