@@ -283,6 +283,16 @@ class Backend(registration._DummyBackendModule):
         return [torch.float16, torch.bfloat16]
 
     @staticmethod
+    def get_rng_state(device: Any = None) -> Tensor:
+        """The CPU's generator draws for it."""
+        return torch.get_rng_state()
+
+    @staticmethod
+    def set_rng_state(state: Tensor, device: Any = None) -> None:
+        """See `get_rng_state`."""
+        torch.set_rng_state(state)
+
+    @staticmethod
     def synchronize(device: Any = None) -> None:
         """A wait."""
         with _lock:
@@ -329,7 +339,8 @@ class Backend(registration._DummyBackendModule):
 
 @cache
 def install() -> torch.device:
-    """Makes PyTorch know the device, for the rest of the process; once is enough, more does no harm."""
+    """Makes PyTorch know the device, for the rest of the process; once is enough, more does no harm. It must
+    come before the first backward pass, for which PyTorch counts the devices once and for all."""
     registration._setup_privateuseone_for_python_backend(NAME, backend_module=Backend())
     library = torch.library.Library("_", "IMPL")  # type: ignore[no-untyped-call]
     library.fallback(_run, "PrivateUse1")  # type: ignore[no-untyped-call]

@@ -28,11 +28,18 @@ def packaged(name: str) -> Path | None:
     return next((path for path in found if path.is_file()), None)
 
 
+def _installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # not even the package around it
+        return False
+
+
 def _cuda_available() -> bool:
     if not torch.cuda.is_available():
         return False
-    if find_spec("cupy") is None:
-        log.warning("dpa.kernels: a GPU but no CuPy (extra 'gpu'), the slower PyTorch twin runs")
+    if not _installed("cuda.core"):
+        log.warning("dpa.kernels: a GPU but no cuda.core (extra 'gpu'), the slower PyTorch twin runs")
         return False
     return True
 

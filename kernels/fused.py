@@ -9,6 +9,7 @@ from torch import Tensor
 
 from dpa.kernels import reference
 from dpa.kernels.backends import CUDA, EXTENSION
+from dpa.kernels.cuda import load
 from dpa.kernels.errors import DeviceMismatch, DtypeMismatch, ShapeMismatch
 from dpa.kernels.operators import check_plate_index, composite_crop_op, plates_gradient
 
@@ -61,12 +62,14 @@ def _has_kernel(rgb: Tensor, backend: str) -> bool:
     if backend not in ("auto", "kernel", "twin"):
         raise ValueError(f"backend {backend!r}: one of auto, kernel, twin")
     device = rgb.device.type
-    built = (device == "cpu" and EXTENSION is not None) or (device == "cuda" and CUDA)
-    found = built and rgb.dtype == torch.float32
+    found = rgb.dtype == torch.float32 and (
+        (device == "cpu" and EXTENSION is not None)
+        or (device == "cuda" and CUDA and backend != "twin" and load(rgb.device) is not None)
+    )
     if backend == "kernel" and not found:
         raise DeviceMismatch(
             f"no kernel for {rgb.dtype} on {device}",
-            "float32 or halves, on a CPU with the compiled extension or on a GPU with CuPy",
+            "float32 or halves, on a CPU with the compiled extension or on a GPU with cuda.core",
             "install the package with its extension (extra 'gpu' for CUDA), or leave backend='auto'",
         )
     return found and backend != "twin"

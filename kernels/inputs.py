@@ -3,10 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-import torch
 from torch import Tensor
-
-from dpa.kernels import reference
 
 
 class Inputs(NamedTuple):
@@ -31,22 +28,3 @@ class Kernels(Protocol):
 
     def backward(self, inputs: Inputs, grad: Tensor, outputs: Sequence[Tensor | None]) -> None:
         """grad: [B, 3, size, size]; outputs: gradients of rgb, mask, box_from and box_to, or None each."""
-
-
-class TwinKernels:
-    """The PyTorch twin behind the same two calls, for a device whose kernels do not load."""
-
-    def forward(self, inputs: Inputs, out: Tensor) -> None:
-        out.copy_(reference.composite_crop(*inputs, size=out.shape[-1]))
-
-    def backward(self, inputs: Inputs, grad: Tensor, outputs: Sequence[Tensor | None]) -> None:
-        rgb, mask, box_from, plates, plate_index, box_to = inputs
-        leaves = [tensor.detach().requires_grad_() for tensor in (rgb, mask, box_from, box_to)]
-        rgb, mask, box_from, box_to = leaves
-        with torch.enable_grad():
-            out = reference.composite_crop(
-                rgb, mask, box_from, plates, plate_index, box_to, size=grad.shape[-1]
-            )
-        for output, gradient in zip(outputs, torch.autograd.grad(out, leaves, grad), strict=True):
-            if output is not None:
-                output.copy_(gradient)

@@ -13,14 +13,23 @@ from torch import Tensor
 from dpa.kernels.backends import EXTENSION
 from dpa.kernels.cpu import CpuKernels
 from dpa.kernels.cuda import load
-from dpa.kernels.errors import PlateIndexError, UnsupportedGradient
-from dpa.kernels.inputs import Inputs, Kernels, TwinKernels
+from dpa.kernels.errors import DeviceMismatch, PlateIndexError, UnsupportedGradient
+from dpa.kernels.inputs import Inputs, Kernels
 
-_CPU: Kernels = TwinKernels() if EXTENSION is None else CpuKernels(EXTENSION)
+_CPU: Kernels | None = None if EXTENSION is None else CpuKernels(EXTENSION)
 
 
 def _kernels(device: torch.device) -> Kernels:
-    return _CPU if device.type == "cpu" else load() or TwinKernels()
+    """The twin is no answer here: below autograd, where an operator runs, nothing can be differentiated, so
+    whoever calls the operator has chosen between the two. Raises DeviceMismatch."""
+    kernels = _CPU if device.type == "cpu" else load(device)
+    if kernels is None:
+        raise DeviceMismatch(
+            f"no kernel on {device}",
+            "the compiled extension on a CPU, CUDA kernels that load on a GPU",
+            "call dpa.kernels.composite_crop, which takes the PyTorch twin there",
+        )
+    return kernels
 
 
 def _inputs(*tensors: Tensor) -> Inputs:

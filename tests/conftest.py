@@ -8,6 +8,8 @@ import torch
 from dpa.bench.stand_in import account, install
 from dpa.models.networks.config import DecoderConfig, HeadConv, NetworkConfig, TrunkConfig
 
+STAND_IN = install()  # before the first backward pass of the process, which counts the devices
+
 
 @pytest.fixture(scope="session")
 def tiny_sizes() -> NetworkConfig:
@@ -64,7 +66,6 @@ def pooled_sizes() -> NetworkConfig:
 @pytest.fixture
 def stand_in() -> Iterator[torch.device]:
     """The device of `dpa.bench.stand_in`, its account cleared before and after."""
-    device = install()
     account.clear()
-    yield device
+    yield STAND_IN
     account.clear()

@@ -18,7 +18,7 @@ PACKAGES = (
     "openvino",
     "tensorrt",
     "tensorrt-rtx-cu13",
-    "cupy-cuda13x",
+    "cuda-core",
 )
 
 

@@ -4,7 +4,7 @@ and NVRTC compiles the source as the package ships it. What a GPU alone can show
 import ctypes
 import shutil
 import subprocess
-from contextlib import nullcontext
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from dpa.kernels import cuda, reference
+from dpa.kernels import composite_crop, cuda, reference
 from dpa.kernels.backends import packaged
 from dpa.kernels.inputs import Inputs
 
@@ -21,19 +21,19 @@ COMPILER = shutil.which("g++")
 
 
 class CpuModule:
-    """Stands in for cupy.RawModule; takes the same scalars that CuPy would hand to the driver."""
+    """Stands in for a loaded cuda.core.ObjectCode."""
 
     def __init__(self, library):
         self.library = library
 
-    def get_function(self, name):
-        launch = getattr(self.library, f"launch_{name}")
+    def get_kernel(self, name):
+        return getattr(self.library, f"launch_{name}")
 
-        def call(grid, block, arguments):
-            as_c = {np.uint64: ctypes.c_void_p, np.int32: ctypes.c_int}
-            launch(*grid, *block, *(as_c[type(a)](int(a)) for a in arguments))
 
-        return call
+def launch(device, kernel, blocks, threads, arguments):
+    """Takes the same scalars that cuda.core would hand to the driver."""
+    as_c = {np.uint64: ctypes.c_void_p, np.int32: ctypes.c_int}
+    kernel(blocks, threads, *(as_c[type(a)](int(a)) for a in arguments))
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +50,7 @@ def module(tmp_path_factory):
 
 @pytest.fixture
 def kernels(module):
-    return cuda.CudaKernels(module, lambda device: nullcontext())
+    return cuda.CudaKernels(module, launch)
 
 
 def run(kernels, given, upstream):
@@ -107,25 +107,54 @@ def test_a_plate_index_out_of_range_makes_its_sample_nan(kernels, case):
             assert torch.equal(a[[0, 2]], b[[0, 2]])
 
 
-def test_the_image_is_tried_before_the_source_and_the_twin_is_last(monkeypatch, caplog):
+@pytest.fixture
+def a_gpu(monkeypatch):
+    """Nothing loads kernels on it; what was tried, in order."""
     tried = []
 
-    class NoDriver:
-        @staticmethod
-        def RawModule(**attempt):
-            tried.append(sorted(attempt))
-            raise RuntimeError("no driver")
+    def refuse(name):
+        def way(device):
+            tried.append(name)
+            raise OSError("no driver")
 
-    monkeypatch.setitem(__import__("sys").modules, "cupy", NoDriver)
-    cuda.load.cache_clear()
-    try:
-        assert cuda.load() is None
-        assert cuda.load() is None
-    finally:
-        cuda.load.cache_clear()
-    image = [["path"]] if packaged("_cuda/composite_crop.fatbin") else []
-    assert tried == [*image, ["code", "options"]]
+        return way
+
+    monkeypatch.setattr(cuda, "WAYS", {name: refuse(name) for name in cuda.WAYS})
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
+    return tried
+
+
+def test_the_image_is_tried_before_the_source_and_each_once(a_gpu, caplog):
+    device = torch.device("cuda", 7)
+    assert cuda.load(device) is None
+    assert cuda.load(device) is None
+    assert a_gpu == ["packaged image", "compiled at run time"]
     assert caplog.text.count("no CUDA kernel loads") == 1
+    assert "packaged image: OSError: no driver" in caplog.text
+
+
+def test_without_kernels_the_twin_is_taken_where_autograd_sees_it(stand_in, case, monkeypatch):
+    given = case("odd sizes")
+    there = [tensor.to(stand_in) for tensor in given[:6]]
+    there[0].requires_grad_()
+    out = composite_crop(*there, given.size)
+    (found,) = torch.autograd.grad(out.square().sum(), there[0])
+    leaf = given.with_gradients()
+    expected = torch.autograd.grad(reference.composite_crop(*leaf).square().sum(), leaf.rgb)[0]
+    torch.testing.assert_close(found.cpu(), expected)
+
+
+def test_the_operator_itself_has_no_twin_below_it(case):
+    script = (
+        "import sys; sys.modules['dpa.kernels._cpu'] = None\n"
+        "import torch, dpa.kernels.fused\n"
+        "a = (torch.rand(1,3,5,5), torch.rand(1,1,5,5), torch.rand(1,4), torch.rand(1,3,9,9),\n"
+        "     torch.zeros(1, dtype=torch.int64), torch.rand(1,4), 4)\n"
+        "try: torch.ops.dpa.composite_crop(*a)\n"
+        "except dpa.kernels.errors.DeviceMismatch as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "no kernel on cpu" in done.stdout
 
 
 def nvrtc():

@@ -6,9 +6,8 @@ import sys
 import pytest
 import torch
 
-from dpa.kernels import composite_crop, errors, reference
+from dpa.kernels import composite_crop, errors
 from dpa.kernels.backends import EXTENSION
-from dpa.kernels.inputs import Inputs, TwinKernels
 from dpa.kernels.operators import composite_crop_op
 
 needs_extension = pytest.mark.skipif(EXTENSION is None, reason="needs the compiled extension")
@@ -47,20 +46,6 @@ def test_the_operator_itself_refuses_a_gradient_to_the_plates(case):
         out.sum().backward()
 
 
-def test_the_twin_behind_the_kernels_interface(case):
-    given = case("odd sizes")
-    inputs, out = Inputs(*given[:6]), torch.empty(3, 3, given.size, given.size)
-    kernels = TwinKernels()
-    kernels.forward(inputs, out)
-    assert torch.equal(out, reference.composite_crop(*given))
-    rgb, box = torch.empty_like(given.rgb), torch.empty_like(given.box_to)
-    kernels.backward(inputs, torch.ones_like(out), [rgb, None, None, box])
-    leaf = given.with_gradients()
-    expected = torch.autograd.grad(reference.composite_crop(*leaf).sum(), [leaf.rgb, leaf.box_to])
-    assert torch.equal(rgb, expected[0])
-    assert torch.equal(box, expected[1])
-
-
 def test_without_the_extension_the_twin_runs_and_says_so_once():
     script = (
         "import sys; sys.modules['dpa.kernels._cpu'] = None\n"
@@ -69,7 +54,7 @@ def test_without_the_extension_the_twin_runs_and_says_so_once():
         "a = (torch.rand(1,3,5,5), torch.rand(1,1,5,5), torch.rand(1,4), torch.rand(1,3,9,9),\n"
         "     torch.zeros(1, dtype=torch.int64), torch.rand(1,4), 4)\n"
         "assert torch.equal(composite_crop(*a), reference.composite_crop(*a))\n"
-        "assert torch.equal(composite_crop(*a), torch.ops.dpa.composite_crop(*a))\n"
+        "a[0].requires_grad_(); composite_crop(*a).sum().backward(); assert a[0].grad.isfinite().all()\n"
         "assert BACKENDS['cpu'] == 'not compiled'\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
