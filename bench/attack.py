@@ -21,13 +21,14 @@ from dpa.bench.attack_rows import Contender, Task, ratios, row, run_in_turns
 from dpa.bench.roofline import matmul_gflops
 from dpa.bench.step import first_scene, step_gflop
 from dpa.bench.timing import circumstances
-from dpa.engine.attack.config import SWEPT, AttackConfig, AttackRunConfig, OptimiserName
+from dpa.engine.attack.config import SWEPT, AttackConfig, OptimiserName
 from dpa.engine.attack.objective import Objective
 from dpa.engine.attack.progress import generation_progress
 from dpa.engine.attack.run import device_in_words
 from dpa.engine.attack.steps.choice import make_backend
-from dpa.engine.evaluation_set import choose_samples, default_evaluation_set
+from dpa.engine.evaluation_set import default_evaluation_set, take_samples
 from dpa.engine.runs.environment import versions
+from dpa.export.gradient import CachedGradients
 from dpa.models.data.store import PackedStore
 from dpa.models.devices import pick_device
 from dpa.models.training.checkpoint import load_network
@@ -43,13 +44,11 @@ def load_task(source: Path | None, target: str, samples: int, seed: int, device:
             store = default_evaluation_set(report)
     else:
         store = PackedStore.open(source)
-    rows = choose_samples(store, samples, seed)
-    plate_index = torch.from_numpy(store.plate[rows]).long()
-    frames, plates = store.frames_at(rows), store.plates_tensor()
-    return Task(network, network, frames.to(place), plates.to(place), plate_index.to(place))
+    some = take_samples(store, samples, seed=seed, device=place)
+    return Task(network, network, some.frames, some.plates, some.plate_index)
 
 
-SERIES: dict[str, OptimiserName] = {PLAIN: "adam", SAME: "adam", AUTO: AttackRunConfig().optimiser}
+SERIES: dict[str, OptimiserName] = {PLAIN: "adam", SAME: "adam", AUTO: AttackConfig().optimiser}
 """Who is swept, over the step sizes of which optimiser."""
 
 RATES = ("samples_per_s", "samples_per_cpu_s")
@@ -74,15 +73,14 @@ def sweep_attack(
     for name in names or ():
         if name not in SERIES:
             raise UnknownContender(f"series {name!r}", f"one of {', '.join(SERIES)}", "name one of these")
-    step = make_backend(
-        task.generator, task.target, task.plates, config.model_copy(update={"backend": "auto"})
-    )
+    fastest = config.having(backend="auto")
+    step = make_backend(task.generator, task.target, task.plates, fastest, CachedGradients())
     contenders: list[Contender] = []
     labels = []
     for series in names or SERIES:
         optimiser = SERIES[series]
         for size in step_sizes[optimiser]:
-            tried = config.model_copy(update={"optimiser": optimiser, "step_size": size})
+            tried = config.having(optimiser=optimiser, step_size=size)
             name = f"{series} {size:g}"
             contenders.append(
                 plain(task, tried, plain_batch, name)

@@ -8,9 +8,10 @@ from dpa.bench.attack_plain import plain_attack
 from dpa.bench.attack_rows import Contender, Pictures, Task
 from dpa.bench.peers import CANNOT, PEERS, peer_attack
 from dpa.engine.attack.algorithm import appearance_attack
-from dpa.engine.attack.config import AttackConfig, AttackRunConfig
-from dpa.engine.attack.steps.choice import AutoStep, make_backend
+from dpa.engine.attack.config import AttackConfig
+from dpa.engine.attack.steps.choice import make_backend
 from dpa.engine.attack.steps.eager import StepBackend
+from dpa.export.gradient import CachedGradients
 from dpa.models.errors import InputError
 
 PLAIN = "plain"
@@ -60,8 +61,7 @@ def make_contenders(
 
 def as_commanded(config: AttackConfig) -> AttackConfig:
     """The same with the optimiser that `dpa-engine attack` takes where none is named, and its step size."""
-    default = AttackRunConfig()
-    return config.model_copy(update={"optimiser": default.optimiser, "step_size": default.step_size})
+    return config.having(optimiser=AttackConfig().optimiser)
 
 
 def plain(task: Task, config: AttackConfig, batch: int, name: str = PLAIN) -> Contender:
@@ -75,14 +75,13 @@ def engine(
     backend: str, task: Task, config: AttackConfig, name: str = "", step: StepBackend | None = None
 ) -> Contender:
     """The engine with a step back-end (or with `step`, which is ready), all samples in one stream."""
-    config = config.model_copy(update={"backend": backend})
+    config = config.having(backend=backend)
     begin = time.perf_counter()
-    step = step or make_backend(task.generator, task.target, task.plates, config)
+    step = step or make_backend(task.generator, task.target, task.plates, config, CachedGradients())
     short = config.model_copy(update={"max_steps": WARM_STEPS})
     _engine_piece(task.part(0, WARM_SAMPLES), short, step)
     setup = time.perf_counter() - begin
-    note = str(step) if isinstance(step, AutoStep) else ""
-    return Contender(name or backend, [partial(_engine_piece, task, config, step)], setup, note)
+    return Contender(name or backend, [partial(_engine_piece, task, config, step)], setup, step.note)
 
 
 def peer(name: str, task: Task, config: AttackConfig, batch: int, steps: int) -> Contender:

@@ -17,8 +17,9 @@ from dpa.engine.attack.algorithm import Preparation
 from dpa.engine.attack.judge import Judge
 from dpa.engine.attack.objective import Objective
 from dpa.engine.attack.state import FrameBatch, Scene
-from dpa.engine.attack.steps.choice import BACKENDS
-from dpa.engine.attack.steps.eager import EagerStep
+from dpa.engine.attack.steps.choice import named_step
+from dpa.engine.attack.steps.eager import StepBackend, autograd_step, no_prefix
+from dpa.export.gradient import CachedGradients
 from dpa.kernels.reference import composite
 
 
@@ -28,7 +29,7 @@ def first_scene(task: Task, prefix: Callable[[Tensor], Tensor] | None = None) ->
         task.generator,
         Judge(task.generator, task.target, task.plates),
         lambda frames: task.target.predict(frames).detach(),
-        prefix or (lambda pose_code: pose_code.new_empty(len(pose_code), 0)),
+        prefix or no_prefix,
         max_steps=0,
     )
     number = torch.arange(len(task), device=task.frames.device)
@@ -40,7 +41,7 @@ def step_gflop(objective: Objective, h_a: Tensor, scene: Scene) -> float:
     """GFLOP of one sample's value and gradient, of convolutions and matrix products alone (a multiply-add
     is two). Taken from the eager step, so that a back-end that leaves out work is credited with the
     arithmetic of the task. h_a: [B, A]."""
-    step = EagerStep(objective, (len(h_a),))
+    step = autograd_step(objective)
     return count(lambda: step(h_a, scene))[0] / len(h_a)
 
 
@@ -48,13 +49,9 @@ PLAIN = "plain"
 STEPS = (PLAIN, "eager", "fused", "compiled")
 
 
-class PlainStep(EagerStep):
+def plain_step(objective: Objective, sizes: tuple[int, ...]) -> StepBackend:
     """What the plain loop does in a step: composes at full resolution, then runs the target on the frame."""
-
-    name = PLAIN
-
-    def __init__(self, objective: Objective, sizes: tuple[int, ...]) -> None:
-        super().__init__(_PlainObjective(**vars(objective)), sizes)
+    return StepBackend(PLAIN, sizes, no_prefix, autograd_step(_PlainObjective(**vars(objective))))
 
 
 class _PlainObjective(Objective):
@@ -120,9 +117,12 @@ def measure_steps(
 
 
 def _call(name: str, objective: Objective, task: Task, batch: int) -> Callable[[], object]:
-    step = (PlainStep if name == PLAIN else BACKENDS[name])(objective, (batch,))
-    h_a, scene = first_scene(task, step.prefix)
-    return lambda: step(h_a, scene)
+    if name == PLAIN:
+        backend = plain_step(objective, (batch,))
+    else:
+        backend = named_step(name, objective, (batch,), CachedGradients())
+    h_a, scene = first_scene(task, backend.prefix)
+    return lambda: backend.step(h_a, scene)
 
 
 def plot_steps(

@@ -14,11 +14,10 @@ if TYPE_CHECKING:
     from dpa.engine.analysis.config import AnalyzeConfig
     from dpa.engine.analysis.outcome import Outcome
     from dpa.engine.api.analyze import analyze
-    from dpa.engine.api.samples import Samples, take_samples
     from dpa.engine.attack.algorithm import appearance_attack
     from dpa.engine.attack.config import AttackConfig
     from dpa.engine.attack.state import AttackResult
-    from dpa.engine.evaluation_set import default_evaluation_set
+    from dpa.engine.evaluation_set import Samples, default_evaluation_set, take_samples
     from dpa.engine.framework_check.contract import check_network
     from dpa.models.data.store import PackedStore
     from dpa.models.data.synthetic.generate import SynthConfig, generate
@@ -30,7 +29,7 @@ _HOME = {
     "AttackResult": "dpa.engine.attack.state",
     "Outcome": "dpa.engine.analysis.outcome",
     "PackedStore": "dpa.models.data.store",
-    "Samples": "dpa.engine.api.samples",
+    "Samples": "dpa.engine.evaluation_set",
     "SynthConfig": "dpa.models.data.synthetic.generate",
     "analyze": "dpa.engine.api.analyze",
     "appearance_attack": "dpa.engine.attack.algorithm",
@@ -38,7 +37,7 @@ _HOME = {
     "default_evaluation_set": "dpa.engine.evaluation_set",
     "generate": "dpa.models.data.synthetic.generate",
     "load_network": "dpa.models.training.checkpoint",
-    "take_samples": "dpa.engine.api.samples",
+    "take_samples": "dpa.engine.evaluation_set",
 }
 
 __all__ = [

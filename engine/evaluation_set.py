@@ -1,12 +1,15 @@
-"""The default evaluation set: frames that no training of this project sees, made once into the cache,
-and the choice of samples from any set."""
+"""The default evaluation set: frames that no training of this project sees, made once into the cache;
+and samples of any set as the attack takes them."""
 
 import hashlib
 import os
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from dpa import __version__
 from dpa.engine.cache import cache_folder
@@ -100,3 +103,43 @@ def rank_within(groups: Sequence[Hashable]) -> NDArray[np.int64]:
     for place, group in enumerate(groups):
         ranks[place] = seen[group] = seen.get(group, -1) + 1
     return ranks
+
+
+@dataclass(frozen=True)
+class Samples:
+    """rows: [n] int64, numbers of the frames in the data set. frames: [n, 3, H, W] in [0, 1]. plates:
+    [P, 3, H, W] in [0, 1]. plate_index: [n] int64. poses: [n, 17, 3] mm, the true ones."""
+
+    rows: NDArray[np.int64]
+    frames: Tensor
+    plates: Tensor
+    plate_index: Tensor
+    poses: Tensor
+
+
+def samples_at(data: PackedStore, rows: NDArray[np.int64], device: torch.device | str = "cpu") -> Samples:
+    """The frames `rows` of a data set and all of its plates, in memory."""
+    return Samples(
+        rows=rows,
+        frames=data.frames_at(rows).to(device),
+        plates=data.plates_tensor().to(device),
+        plate_index=torch.from_numpy(data.plate[rows].astype(np.int64)).to(device),
+        poses=torch.from_numpy(data.poses[rows].copy()).to(device),
+    )
+
+
+def take_samples(
+    data: PackedStore,
+    count: int,
+    *,
+    seed: int = 0,
+    subjects: Sequence[str] | None = None,
+    device: torch.device | str = "cpu",
+) -> Samples:
+    """At most `count` frames, spread evenly over subjects, actions and cameras; the same ones that
+    `dpa-engine attack --samples COUNT --seed SEED` takes. Raises InputError for a subject that is not there.
+
+    >>> samples = take_samples(PackedStore.open(folder), 4)
+    >>> appearance_attack(G, T, samples.frames, samples.plates, samples.plate_index, AttackConfig())
+    """
+    return samples_at(data, choose_samples(data, count, seed, subjects), device)

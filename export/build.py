@@ -8,8 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from dpa.engine.attack.objective import Objective
-from dpa.engine.attack.steps.compiled import SEEDS, Agreement, CompiledStep, compare
-from dpa.engine.attack.steps.eager import EagerStep
+from dpa.engine.attack.steps.compiled import SEEDS, Agreement, compare, session_step
 from dpa.engine.sessions.errors import RefusedModel
 from dpa.engine.sessions.manifest import Backend, EngineEntry, Parity
 from dpa.engine.sessions.protocol import Session
@@ -57,7 +56,7 @@ def measure_step(
     """A session of the graph against the eager step. The shift is that of the error, in mm, and all three
     figures are the largest one; code_error tells of the gradient."""
     objective = step_objective(network, frames)
-    agreement = compare(CompiledStep(objective, (BATCH,), session), EagerStep(objective, (BATCH,)))
+    agreement = compare(session_step(objective, (BATCH,), session), objective)
     shift = agreement.error_mm
     gradient = {"gradient: 1 - cosine": 1 - agreement.cosine, "gradient: length": agreement.length}
     parity = Parity(

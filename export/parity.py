@@ -168,7 +168,7 @@ class Trial:
 
 def make_trial(network: DisentangledNetwork, frames: Tensor) -> Trial:
     """Attack frames [N, 3, H, W] in [0, 1] once, in torch; each frame is its own background plate."""
-    config = AttackConfig(max_steps=MAX_STEPS)
+    config = AttackConfig(protocol="paper", max_steps=MAX_STEPS)
     own_plate = torch.arange(frames.shape[0], device=frames.device)
     result = appearance_attack(network.eval(), network, frames, frames, own_plate, config)
     attacked = result.adversarial_frame.to(frames) / 255

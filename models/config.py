@@ -5,7 +5,7 @@ import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -14,9 +14,21 @@ from dpa.models.errors import InputError
 
 
 class Config(BaseModel):
-    """Base of every group of settings: cannot be changed once made, refuses keys it does not know."""
+    """Base of every group of settings: cannot be changed once made, refuses keys it does not know.
+
+    FOLLOWERS: setting → those that mean something beside it alone, as a step size beside its optimiser. Where
+    a later source changes the first and does not name the others, what earlier sources said of them falls.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    FOLLOWERS: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+    def having(self, **changes: object) -> Self:
+        """A checked copy with other values, as if a later source had named them. Raises ValidationError."""
+        values = self.model_dump()
+        _let_go(type(self), values, changes)
+        return self.model_validate(values | changes)
 
 
 Kind = TypeVar("Kind", bound=BaseModel)
@@ -74,12 +86,19 @@ def load_config(
     flags: Mapping[str, object] | None = None,
 ) -> Kind:
     """Settings of `kind`; each source wins over those before it: its defaults, the YAML file, the flags
-    (a flag of None was not given), the overrides "a.b=c".
+    (a flag of None was not given), the overrides "a.b=c". What a later source leaves without the setting
+    that it belongs to falls, see `Config.FOLLOWERS`.
 
     Raises BadConfigFile, BadOverride, UnknownKey, BadValue.
     """
     values = {} if file is None else _read_yaml(file)
-    values |= {key: value for key, value in (flags or {}).items() if value is not None}
+    given = {key: value for key, value in (flags or {}).items() if value is not None}
+    said: dict[str, object] = {}
+    for text in overrides:
+        _apply(said, text)
+    for source in (given, said):
+        _let_go(kind, values, source)
+        values |= source if source is given else {}
     for text in overrides:
         _apply(values, text)
     try:
@@ -140,6 +159,23 @@ def _apply(values: dict[str, object], text: str) -> None:
         # A file's mapping is copied, never changed; whatever else stood there is replaced by the group.
         group[name] = group = dict(inner) if isinstance(inner, dict) else {}
     group[names[-1]] = value
+
+
+def _let_go(kind: type[BaseModel], values: dict[str, Any], source: Mapping[str, object]) -> None:
+    """Takes out of `values` what follows a setting that `source` changes, and that it does not name."""
+    followers: Mapping[str, tuple[str, ...]] = getattr(kind, "FOLLOWERS", {})
+    for key, value in source.items():
+        here = values.get(key)
+        if isinstance(value, dict) and isinstance(here, dict):
+            groups = _parts(kind.model_fields[key].annotation) if key in kind.model_fields else []
+            values[key] = here = dict(here)
+            for group in groups:
+                if issubclass(group, BaseModel):
+                    _let_go(group, here, value)
+        elif here != value:
+            for follower in followers.get(key, ()):
+                if follower not in source:
+                    values.pop(follower, None)
 
 
 def _named(error: ValidationError, kind: type[BaseModel]) -> InputError:

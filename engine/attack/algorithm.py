@@ -14,6 +14,7 @@ from dpa.engine.attack.optimisers import make_update
 from dpa.engine.attack.scheduler import AT_ONCE, Scheduler
 from dpa.engine.attack.state import AttackResult, FrameBatch, Scene, Slots, Status
 from dpa.engine.attack.steps.choice import make_backend
+from dpa.engine.attack.steps.compiled import GradientExporter
 from dpa.engine.attack.steps.eager import StepBackend
 from dpa.models.errors import InputError
 
@@ -108,13 +109,15 @@ def attack_stream(
     initial_pose: InitialPose | None = None,
     progress: Progress | None = None,
     backend: StepBackend | None = None,
+    exporter: GradientExporter | None = None,
 ) -> None:
     """Attacks samples as they come and hands each result to `sink` when it is done, in groups of at
     most 32 and in no particular order. Memory holds `config.batch` samples, however many there are.
 
     batches: frames in groups, on the networks' device; plates: [P, 3, H, W] in [0, 1];
     initial_pose: gives q, by default target.predict; backend: one that is ready, for the same networks
-    and plates, in place of the one that `config` names. Raises TrainingMode.
+    and plates, in place of the one that `config` names; exporter: makes the graph of the back-end `compiled`
+    (dpa.export.gradient.CachedGradients). Raises TrainingMode.
     """
     for role, network in (("generator", generator), ("target", target)):
         if network.training:
@@ -129,7 +132,7 @@ def attack_stream(
         if progress is not None:
             progress(finished, succeeded)
 
-    backend = backend or make_backend(generator, target, plates, config)
+    backend = backend or make_backend(generator, target, plates, config, exporter)
     preparation = Preparation(
         generator, judge, initial_pose or _quietly(target.predict), backend.prefix, config.max_steps
     )
@@ -155,10 +158,12 @@ def appearance_attack(
     initial_pose: InitialPose | None = None,
     progress: Progress | None = None,
     backend: StepBackend | None = None,
+    exporter: GradientExporter | None = None,
 ) -> AttackResult:
     """Attacks frames that fit into memory. frames: [n, 3, H, W] in [0, 1], n ≥ 1; plates:
     [P, 3, H, W] in [0, 1]; plate_index: [n] int64. Returns the results in the order of the frames,
-    whether they succeeded or not. initial_pose, backend: as in `attack_stream`. Raises TrainingMode.
+    whether they succeeded or not. initial_pose, backend, exporter: as in `attack_stream`. Raises
+    TrainingMode.
     """
     results: list[AttackResult] = []
     batches = _in_groups(frames, plate_index)
@@ -172,6 +177,7 @@ def appearance_attack(
         initial_pose=initial_pose,
         progress=progress,
         backend=backend,
+        exporter=exporter,
     )
     result = AttackResult.cat(results)
     return result.take(result.index.argsort())

@@ -1,7 +1,8 @@
 """What an attack is told: threshold, budget, optimiser, batch."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -9,57 +10,73 @@ from dpa.models.config import Config
 
 OptimiserName = Literal["adam", "sgd", "sign", "polyak"]
 BackendName = Literal["eager", "fused", "compiled", "auto"]
+ProtocolName = Literal["paper"]
 
-STEP_SIZES: dict[OptimiserName, float] = {"adam": 0.5, "sgd": 1.0, "sign": 0.25, "polyak": 6.0}
+STEP_SIZES: Mapping[OptimiserName, float] = {"adam": 0.5, "sgd": 1.0, "sign": 0.25, "polyak": 6.0}
 """Default step size of each optimiser, in units of the appearance code. The paper names neither
 optimiser nor step size; of those that succeeded most often in sweeps over training frames of
 `zoo:nsd`, Adam's is the smallest and Polyak's, the longest step it may take, needed the fewest iterations
 (README; `dpa-engine attack DATA --sweep` prints them anew)."""
 
-
-SWEPT: dict[OptimiserName, tuple[float, ...]] = {
+SWEPT: Mapping[OptimiserName, tuple[float, ...]] = {
     "adam": (0.1, 0.25, 0.5, 1.0, 2.0),
     "sgd": (0.25, 0.5, 1.0, 2.0, 4.0),
     "sign": (0.05, 0.1, 0.25, 0.5, 1.0),
     "polyak": (1.0, 2.0, 3.0, 4.0, 6.0),
 }
-"""Step sizes that `--sweep` tries, around each optimiser's default."""
+"""What `--sweep` tries, around each optimiser's default."""
+
+PROTOCOLS: Mapping[str, Mapping[str, Any]] = {
+    "paper": {"optimiser": "adam", "step_size": STEP_SIZES["adam"], "backend": "eager"},
+}
+"""Settings that belong together under a name. `paper` is what the tables are made with (`zoo card`,
+`reproduce`, `zoo calibrate`): Algorithm 1 with Adam, as anyone would take, and the step `eager`, whose
+results repeat to the last bit on one machine, whatever a warm-up would have measured there."""
 
 
 class AttackConfig(Config):
-    """The attack of Algorithm 1 with what the paper leaves open.
+    """The attack of Algorithm 1 with what the paper leaves open. `AttackConfig()` is what
+    `dpa-engine attack` does.
 
-    min_error_mm: success is MPJPE above this (FACTS: the paper's finals fit about 175 mm).
-    max_steps: updates of the appearance code at most. step_size: the optimiser's default where none is
-    given. batch: slots that are attacked at once. freeze_box: the box is found again in every adversarial
-    frame, but no gradient flows through it. clamp: decoded colours are limited to [0, 1]
-    before they are composed, because an image holds nothing else (the project's choice).
-    backend: which implementation of a step runs. seed: picks the samples; the attack itself draws
-    nothing at random.
-
-    The defaults are those of the tables (`zoo card`, `reproduce`): Adam, as anyone would take, and `eager`,
-    whose results repeat to the last bit on one machine, whatever a warm-up would have measured there. `fused`
-    sends some samples elsewhere: of 256, mean final errors are 0.6 to 5.7 mm from eager's with polyak,
-    success rates within 0.8 points (README).
+    protocol: a set of settings by its name, see PROTOCOLS; one that contradicts it is refused.
+    min_error_mm: success is MPJPE above this (the paper's finals fit about 175 mm).
+    max_steps: updates of the appearance code at most. step_size: the optimiser's own where none is
+    given, also where a later file, flag or --set changes the optimiser alone. batch: slots that are attacked
+    at once. freeze_box: the box is found again in every adversarial frame, but no gradient flows through it.
+    clamp: decoded colours are limited to [0, 1] before they are composed, because an image holds nothing
+    else (the project's choice). seed: picks the samples; the attack itself draws nothing at random.
+    optimiser, backend: what is fastest at equal success and no more change of the picture; results name
+    both. `polyak` was 1.3 to 1.5 times as fast as Adam on zoo:nsd, 1.1 on zoo:drnet, as fast on zoo:cssl
+    (bench/results). `auto` is the fastest step of this machine; `fused` sends some samples elsewhere than
+    `eager`: of 256, mean final errors are 0.6 to 5.7 mm apart, success rates within 0.8 points (README).
     """
 
+    FOLLOWERS: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "optimiser": ("step_size",),
+        "protocol": ("optimiser", "step_size", "backend"),
+    }
+
+    protocol: ProtocolName | None = None
     min_error_mm: float = Field(default=175.0, gt=0)
     max_steps: int = Field(default=200, ge=0)
-    optimiser: OptimiserName = "adam"
-    step_size: float = Field(default=STEP_SIZES["adam"], gt=0)
+    optimiser: OptimiserName = "polyak"
+    step_size: float = Field(default=STEP_SIZES["polyak"], gt=0)
     batch: int = Field(default=256, ge=1)
     freeze_box: bool = False
     clamp: bool = True
-    backend: BackendName = "eager"
+    backend: BackendName = "auto"
     seed: int = 0
 
     @model_validator(mode="before")
     @classmethod
-    def _default_step_size(cls, values: dict[str, Any]) -> dict[str, Any]:
-        if values.get("step_size") is not None:
-            return values
+    def _settings_that_follow_from_others(cls, values: dict[str, Any]) -> dict[str, Any]:
+        values = {key: value for key, value in values.items() if key != "step_size" or value is not None}
+        name = str(values.get("protocol"))
+        for key, value in PROTOCOLS.get(name, {}).items():
+            if values.setdefault(key, value) != value:
+                raise ValueError(f"protocol {name} has {key} {value}, and {values[key]} is asked for")
         optimiser = values.get("optimiser", cls.model_fields["optimiser"].default)
-        return values | {"step_size": STEP_SIZES.get(optimiser)}
+        return {"step_size": STEP_SIZES.get(optimiser)} | values
 
 
 class AttackRunConfig(AttackConfig):
@@ -69,14 +86,8 @@ class AttackRunConfig(AttackConfig):
     None for the default evaluation set. samples: how many frames at most. subjects: None
     for all that the source holds. pictures: of how many samples, spread evenly, the synthesised and
     adversarial frames are kept; the figures are of all samples, and the report shows some of these.
-    backend, optimiser: a run takes what is fastest at equal success and no more change of the picture, and
-    its results name both; a table names its own. The back-end is the fastest step of this machine. `polyak`
-    was 1.3 to 1.5 times as fast as Adam on zoo:nsd, 1.1 on zoo:drnet, as fast on zoo:cssl (bench/results).
     """
 
-    backend: BackendName = "auto"
-    optimiser: OptimiserName = "polyak"
-    step_size: float = Field(default=STEP_SIZES["polyak"], gt=0)
     target: str = "zoo:nsd"
     generator: str = ""
     source: Path | None = None

@@ -66,12 +66,20 @@ class Judge:
 
 @contextmanager
 def full_precision(device: torch.device) -> Iterator[None]:
-    """No autocast; on a GPU no TF32 and only deterministic convolutions."""
-    with (
-        torch.autocast(device.type, enabled=False),
-        torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
-    ):
-        yield
+    """No autocast; on a GPU no TF32 and only deterministic convolutions, whatever was set before, which
+    holds again afterwards. By PyTorch's newer flags alone, as a training sets them: it refuses a mixture."""
+    products, library = torch.backends.cuda.matmul, torch.backends.cudnn
+    convolutions = library.conv  # type: ignore[attr-defined]
+    before = products.fp32_precision, convolutions.fp32_precision, library.benchmark, library.deterministic
+    products.fp32_precision = convolutions.fp32_precision = "ieee"
+    library.benchmark, library.deterministic = False, True
+    try:
+        with torch.autocast(device.type, enabled=False):
+            yield
+    finally:
+        products.fp32_precision, convolutions.fp32_precision, library.benchmark, library.deterministic = (
+            before
+        )
 
 
 Picture = NDArray[np.uint8]

@@ -16,8 +16,10 @@ from dpa.engine.attack.resume import INPUTS, Kept, began_with, inputs_of, keep_w
 from dpa.engine.attack.scheduler import AT_ONCE
 from dpa.engine.attack.state import AttackResult
 from dpa.engine.attack.steps.choice import make_backend
+from dpa.engine.attack.steps.compiled import GradientExporter
 from dpa.engine.attack.summary import COLUMNS, RunFacts, finite_mean, summarise
 from dpa.engine.attack.writer import SAMPLES, ShardWriter, read_samples, sample_columns
+from dpa.engine.evaluation_set import samples_at
 from dpa.engine.runs.directory import RESULTS, RunDirectory
 from dpa.engine.runs.environment import devices, versions
 from dpa.models.data.store import PackedStore
@@ -47,17 +49,19 @@ def run_attack(
     config: AttackRunConfig,
     initial_pose: InitialPose | None = None,
     progress: Progress | None = None,
+    exporter: GradientExporter | None = None,
 ) -> dict[str, object]:
     """Attacks the frames `rows` of `store`, writes shards and results.json, returns the results (see
     `summarise`). Memory holds the samples under attack and one shard, however many frames there are.
 
     Samples that the run already holds in whole shards are not attacked again, so a stopped run is gone on
-    with by calling this once more; it ends with the same results. Raises OtherInputs where weights, data,
+    with by calling this once more; it ends with the same results. initial_pose, exporter: as in
+    `attack_stream`. Raises OtherInputs where weights, data,
     versions, device, its threads or step back-end are not those that the run began with, RunBusy, DiskFull,
     OutOfMemory.
     """
     with run.holding():
-        backend = _attack_missing(run, networks, store, rows, config, initial_pose, progress)
+        backend = _attack_missing(run, networks, store, rows, config, initial_pose, progress, exporter)
         samples = read_samples(run, COLUMNS)
         facts = RunFacts(
             target=config.target,
@@ -81,6 +85,7 @@ def _attack_missing(
     config: AttackRunConfig,
     initial_pose: InitialPose | None,
     progress: Progress | None,
+    exporter: GradientExporter | None,
 ) -> str:
     """Attacks what the run does not hold yet. Returns the name of the step back-end."""
     began = began_with(run)
@@ -88,7 +93,7 @@ def _attack_missing(
         config = config.model_copy(update={"backend": began.get("backend", config.backend)})
     generator, target = networks.generator, networks.target
     window = PlateWindow(store, config.batch + AT_ONCE, networks.device)
-    backend = make_backend(generator, target, window.plates, config)
+    backend = make_backend(generator, target, window.plates, config, exporter)
     now = inputs_of(target, generator, store, rows, config, backend.name)
     if began is None:
         run.write_json(INPUTS, now)
@@ -163,14 +168,14 @@ def sweep_step_sizes(
     Each entry: step_size, success_rate, p50 and p90 iterations, final_mm, psnr_db of the frame and
     box_psnr_db inside the person's box, samples_per_s.
     """
-    device = networks.device
-    frames, plates = store.frames_at(rows).to(device), store.plates_tensor().to(device)
-    plate_index = torch.from_numpy(store.plate[rows]).to(device)
+    some = samples_at(store, rows, networks.device)
     entries: list[dict[str, float | None]] = []
     for step_size in step_sizes:
-        tried = config.model_copy(update={"step_size": step_size})
+        tried = config.having(protocol=None, optimiser=config.optimiser, step_size=step_size)
         started = time.perf_counter()
-        result = appearance_attack(networks.generator, networks.target, frames, plates, plate_index, tried)
+        result = appearance_attack(
+            networks.generator, networks.target, some.frames, some.plates, some.plate_index, tried
+        )
         seconds = time.perf_counter() - started
         columns = sample_columns(replace(result, index=torch.from_numpy(rows)), store)
         iterations = columns["iterations"].astype(float)

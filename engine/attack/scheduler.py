@@ -11,7 +11,7 @@ from dpa.engine.attack.calls import OutOfMemory, attempt
 from dpa.engine.attack.judge import Judge
 from dpa.engine.attack.optimisers import Update
 from dpa.engine.attack.state import AttackResult, Slots, Status, Verdict
-from dpa.engine.attack.steps.eager import Limited, StepBackend, StepResult, evaluate
+from dpa.engine.attack.steps.eager import StepBackend, StepResult, evaluate
 
 AT_ONCE = 32
 """Results that are handed out together: bounds the full-resolution frames in memory."""
@@ -59,7 +59,7 @@ class Scheduler:
 
     def _step(self, active: Slots, batch: int) -> tuple[StepResult | None, str]:
         """One step of every sample; None and the complaint where memory ran out."""
-        backend = Limited(self.backend, batch)
+        backend = self.backend.at_most(batch)
         return attempt(lambda: evaluate(backend, active.h_a, active.scene), active.h_a.device)
 
     def _smaller(self, rows: int, complaint: str) -> int:

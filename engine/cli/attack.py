@@ -31,6 +31,10 @@ def attack(
     optimiser: Annotated[
         str | None, Flag(help="adam, sgd (unit gradients), sign, or polyak (adapts per sample). [polyak]")
     ] = None,
+    protocol: Annotated[
+        str | None,
+        Flag(help="paper: what the tables are made with, Adam at 0.5 and the step eager. [none]"),
+    ] = None,
     step_size: Annotated[float | None, Flag(help="In units of the appearance code. [by optimiser]")] = None,
     freeze_box: Annotated[
         bool | None, Flag("--freeze-box/--no-freeze-box", help="No gradient through the target's box.")
@@ -62,7 +66,7 @@ def attack(
 
     To repeat a run to the last bit name its --backend: auto measures. The paper leaves the optimiser open:
     polyak, whose step adapts to each sample, is the fastest at equal success and change of the picture.
-    Tables (zoo card, reproduce) are made with --optimiser adam --backend eager.
+    Tables (zoo card, reproduce) are made with --protocol paper.
     """
     from dpa.engine.attack.config import AttackRunConfig
     from dpa.engine.attack.resume import OptionWithResume, resumed_settings
@@ -77,6 +81,7 @@ def attack(
         "samples": samples,
         "min_error_mm": min_error,
         "max_steps": max_steps,
+        "protocol": protocol,
         "optimiser": optimiser,
         "step_size": step_size,
         "freeze_box": freeze_box,
@@ -141,6 +146,7 @@ def _attack(
     from dpa.engine.report.attack_report import write_attack_report
     from dpa.engine.runs.directory import RunDirectory
     from dpa.export.cached_pose import cached_pose_session
+    from dpa.export.gradient import CachedGradients
 
     rows = choose_samples(store, settings.samples, settings.seed, settings.subjects)
     if isinstance(place, RunDirectory):
@@ -150,7 +156,9 @@ def _attack(
     with run, way_on(run):
         initial_pose = cached_pose_session(networks.target)
         with attack_progress(len(rows)) as report:
-            results = run_attack(run, networks, store, rows, settings, initial_pose, report)
+            results = run_attack(
+                run, networks, store, rows, settings, initial_pose, report, CachedGradients()
+            )
         page = write_attack_report(run, results, store)
     if as_json:
         typer.echo(json.dumps(results))

@@ -30,7 +30,6 @@ def bench_step(
 
     import torch
 
-    import dpa.export  # noqa: F401  offers the compiled step's exporter
     from dpa.bench.attack import load_task
     from dpa.bench.roofline import matmul_gflops, memory_gb_per_s
     from dpa.bench.step import STEPS, measure_steps

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dpa.engine.analysis.config import AnalyzeConfig
 from dpa.engine.analysis.iob_training import IobConfig
@@ -54,7 +54,8 @@ class ReproduceConfig(Config):
 
     frameworks: names in the zoo, or NAME=SPEC with a run directory or my_module:load. references: networks of
     the zoo whose answer is known, measured for the calibration table alone. source: a packed store, None for
-    the default evaluation set. attack: limits and step of every attack; attacked: frames that each
+    the default evaluation set. attack: limits and step of every attack, by the paper's protocol
+    unless another, or null, is named with it; attacked: frames that each
     network's own attack takes, crossed: those of an attack with another's pictures. samples, pool, pairs,
     sweep_pairs, sweep_step, neighbours, permutations, iob: as `AnalyzeConfig` has them.
     shown: attacks of each network that can be watched on the page.
@@ -63,7 +64,7 @@ class ReproduceConfig(Config):
     frameworks: tuple[str, ...] = FRAMEWORKS
     references: tuple[str, ...] = REFERENCES
     source: Path | None = None
-    attack: AttackConfig = AttackConfig(batch=64)
+    attack: AttackConfig = AttackConfig(protocol="paper", batch=64)
     attacked: int = Field(default=128, ge=1)
     crossed: int = Field(default=32, ge=1)
     samples: int = Field(default=400, ge=4)
@@ -77,6 +78,15 @@ class ReproduceConfig(Config):
     shown: int = Field(default=4, ge=1)
     seed: int = Field(default=0, ge=0)
     device: str = "auto"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _attack_by_the_papers_protocol(cls, values: dict[str, Any]) -> dict[str, Any]:
+        attack = values.get("attack")
+        if not isinstance(attack, Mapping):
+            return values
+        usual = cls.model_fields["attack"].default
+        return values | {"attack": {"protocol": usual.protocol, "batch": usual.batch, **attack}}
 
     def analysis(self, name: str, network: str) -> AnalyzeConfig:
         """The settings of one analysis of one network, as `dpa-engine analyze` takes them: those that it

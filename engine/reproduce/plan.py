@@ -26,7 +26,9 @@ def attack_command(config: AttackRunConfig) -> str:
     words += ["--target", config.target]
     if config.generator != config.target:
         words += ["--generator", config.generator]
-    default = AttackRunConfig(target=config.target, generator=config.generator, source=config.source)
+    words += [] if config.protocol is None else ["--protocol", config.protocol]
+    usual = {"target", "generator", "source", "protocol"}
+    default = AttackRunConfig.model_validate(config.model_dump(include=usual))
     return _command("attack", words, config, default)
 
 

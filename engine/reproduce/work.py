@@ -16,7 +16,7 @@ from dpa.engine.attack.algorithm import InitialPose, appearance_attack
 from dpa.engine.attack.config import AttackConfig, AttackRunConfig
 from dpa.engine.attack.run import Networks, run_attack
 from dpa.engine.attack.writer import read_samples, to_numpy, to_pictures
-from dpa.engine.evaluation_set import choose_samples
+from dpa.engine.evaluation_set import choose_samples, samples_at
 from dpa.engine.report.attack_report import shown_rows, write_attack_report
 from dpa.engine.reproduce.config import ReproduceConfig
 from dpa.engine.reproduce.participants import Member
@@ -55,16 +55,20 @@ def snapshots(
     box: [n, 4]; trace: [n, max_steps + 1] mm; iterations: [n]; subject, action: [n].
     """
     rows = samples["index"]
-    device = next(network.parameters()).device
-    frames, plates = store.frames_at(rows).to(device), store.plates_tensor().to(device)
-    plate_index = torch.from_numpy(store.plate[rows]).to(device)
+    some = samples_at(store, rows, next(network.parameters()).device)
     steps = limits_until(int(samples["iterations"].max()))
     results = []
     for number, limit in enumerate(steps):
         limited = config.model_copy(update={"max_steps": limit})
         results.append(
             appearance_attack(
-                network, network, frames, plates, plate_index, limited, initial_pose=initial_pose
+                network,
+                network,
+                some.frames,
+                some.plates,
+                some.plate_index,
+                limited,
+                initial_pose=initial_pose,
             )
         )
         if report is not None:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from dpa.engine.attack.config import AttackConfig, AttackRunConfig
+from dpa.engine.attack.config import AttackRunConfig
 from dpa.engine.attack.run import Networks, run_attack
 from dpa.engine.cli.console import fit_progress, training_progress
 from dpa.engine.evaluation_set import default_evaluation_set, recipe_key
@@ -184,8 +184,7 @@ def describe(name: str, folder: Path, into: Path, scratch: Path, device: torch.d
     evaluation = default_evaluation_set()
     rows = np.arange(len(evaluation))
     measured = validate(network, evaluation, rows)
-    usual = AttackConfig().model_dump()
-    settings = AttackRunConfig(target=f"zoo:{name}", generator=f"zoo:{name}", samples=len(rows), **usual)
+    settings = AttackRunConfig(protocol="paper", target=f"zoo:{name}", samples=len(rows))
     with RunDirectory.anew(scratch, "attack", settings.model_dump(mode="json")) as run:
         attacked: dict[str, Any] = run_attack(run, Networks(network, network), evaluation, rows, settings)
         write_attack_report(run, attacked, evaluation)

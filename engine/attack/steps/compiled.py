@@ -4,7 +4,6 @@ It is admitted only after its gradient has been compared with eager's: runtimes 
 wrong one without a word.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from dpa.engine.attack.objective import Objective
 from dpa.engine.attack.state import Scene
-from dpa.engine.attack.steps.eager import EagerStep, StepBackend, StepResult, probe
+from dpa.engine.attack.steps.eager import StepBackend, StepResult, autograd_step, probe
 from dpa.engine.attack.steps.fused import own_copy, without_pose
 from dpa.engine.sessions.onnxruntime_session import OnnxRuntimeSession
 from dpa.engine.sessions.protocol import Session
@@ -62,12 +61,13 @@ class WrongGradient(DpaError):
         )
 
 
-def compare(step: StepBackend, eager: EagerStep) -> Agreement:
-    """On len(SEEDS) inputs of the step's smallest size. Both steps have the same objective."""
+def compare(backend: StepBackend, objective: Objective) -> Agreement:
+    """With the eager step of the same objective, on len(SEEDS) inputs of the back-end's smallest size."""
+    eager = autograd_step(objective)
     error, cosine, length = [], [], []
     for seed in SEEDS:
-        h_a, scene = probe(eager.objective, step.prefix, step.sizes[0], seed)
-        ours, truth = step(h_a, scene), eager(h_a, scene)
+        h_a, scene = probe(objective, backend.prefix, backend.sizes[0], seed)
+        ours, truth = backend.step(h_a, scene), eager(h_a, scene)
         error.append((ours.error - truth.error).abs())
         lengths = ours.gradient.norm(dim=1), truth.gradient.norm(dim=1)
         neither = torch.maximum(*lengths) < NO_GRADIENT
@@ -78,37 +78,25 @@ def compare(step: StepBackend, eager: EagerStep) -> Agreement:
     )
 
 
-def admit(step: StepBackend, eager: EagerStep) -> Agreement:
+def admit(backend: StepBackend, objective: Objective) -> Agreement:
     """Raises WrongGradient with the figures."""
-    agreement = compare(step, eager)
+    agreement = compare(backend, objective)
     if not agreement.admitted:
-        raise WrongGradient(step.name, agreement)
+        raise WrongGradient(backend.name, agreement)
     return agreement
 
 
 class GradientExporter(Protocol):
-    """Makes value and gradient of an objective into one graph and keeps it."""
+    """Makes value and gradient of an objective into one graph and keeps it. The engine imports nothing of
+    the room that exports, so whoever starts an attack passes one in: dpa.export.gradient.CachedGradients."""
 
     def graph(self, objective: Objective, /) -> bytes:
-        """The serialised graph (see dpa.export.gradient); takes seconds unless it is kept already."""
+        """The serialised graph; takes seconds unless it is kept already."""
         ...
 
     def kept(self, objective: Objective, /) -> bool:
         """Whether `graph` has it at once."""
         ...
-
-
-_offered: list[Callable[[], GradientExporter]] = []
-
-
-def offer_exporter(make: Callable[[], GradientExporter]) -> None:
-    """`exporter` calls `make` from now on: importing the room that offers stays light."""
-    _offered[:] = [make]
-
-
-def exporter() -> GradientExporter | None:
-    """The one that was offered last; None before dpa.export is imported."""
-    return _offered[0]() if _offered else None
 
 
 class NoExporter(InputError):
@@ -117,47 +105,44 @@ class NoExporter(InputError):
     def __init__(self) -> None:
         super().__init__(
             "no exporter for the compiled step",
-            "the package dpa.export to be imported, which offers one",
-            "import dpa.export before the attack, or use the back-end fused",
+            "one that is passed in",
+            "pass exporter=dpa.export.gradient.CachedGradients(), or use the back-end fused",
         )
 
 
-class CompiledStep:
-    """A step on a session whose inputs and outputs are those of dpa.export.gradient."""
+def session_step(objective: Objective, sizes: tuple[int, ...], session: Session) -> StepBackend:
+    """A step on a session whose inputs and outputs are those of dpa.export.gradient. Raises NotFusable for
+    networks that are not the project's."""
+    network = own_copy(objective.generator)
+    decoder = without_pose(network.decoder, next(network.parameters()).dtype)
 
-    name = "compiled"
-
-    def __init__(self, objective: Objective, sizes: tuple[int, ...], session: Session) -> None:
-        self.plates, self.sizes, self.session = objective.plates, sizes, session
-        network = own_copy(objective.generator)
-        self._decoder = without_pose(network.decoder, next(network.parameters()).dtype)
-
-    def prefix(self, pose_code: Tensor) -> Tensor:
-        """The pose part of the decoder: [B, P] → [B, C, t, t]."""
+    def prefix(pose_code: Tensor) -> Tensor:
         with torch.no_grad():
-            return self._decoder.prefix(pose_code).contiguous()
+            return decoder.prefix(pose_code).contiguous()
 
-    def __call__(self, h_a: Tensor, scene: Scene) -> StepResult:
-        """h_a [B, A] → error and gradient."""
+    def step(h_a: Tensor, scene: Scene) -> StepResult:
         feeds = {
             "h_a": h_a,
             "prefix": scene.prefix,
             "mask": scene.mask,
             "box": scene.box,
-            "background": self.plates[scene.plate_index],
+            "background": objective.plates[scene.plate_index],
             "reference": scene.reference,
         }
-        made = self.session.run(feeds)
+        made = session.run(feeds)
         return StepResult(made["error"], made["gradient"])
 
+    return StepBackend("compiled", sizes, prefix, step)
 
-def compiled_step(objective: Objective, sizes: tuple[int, ...]) -> CompiledStep:
+
+def compiled_step(
+    objective: Objective, sizes: tuple[int, ...], exporter: GradientExporter | None
+) -> StepBackend:
     """The compiled step, exported where it is not kept, and admitted. Raises NoExporter, WrongGradient,
     ExportFailed, MissingPackage without onnxruntime, NotFusable for networks that are not the project's."""
-    maker = exporter()
-    if maker is None:
+    if exporter is None:
         raise NoExporter
-    session = OnnxRuntimeSession(maker.graph(objective), str(objective.plates.device))
-    step = CompiledStep(objective, sizes, session)
-    admit(step, EagerStep(objective, sizes))
-    return step
+    session = OnnxRuntimeSession(exporter.graph(objective), str(objective.plates.device))
+    backend = session_step(objective, sizes, session)
+    admit(backend, objective)
+    return backend

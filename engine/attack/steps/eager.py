@@ -2,8 +2,7 @@
 and the precision of the networks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -22,57 +21,62 @@ class StepResult(Rows):
     gradient: Tensor
 
 
-class StepBackend(Protocol):
-    """Value and gradient of the objective, row by row: no row may depend on another."""
+Step = Callable[[Tensor, Scene], StepResult]
+"""(h_a [B, A], its scene) → error and gradient, row by row: no row may depend on another."""
 
-    @property
-    def name(self) -> str:
-        """As in AttackConfig.backend."""
-        ...
 
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """The batch sizes that it runs, ascending."""
-        ...
+@dataclass(frozen=True)
+class StepBackend:
+    """A way to take a step.
 
-    def prefix(self, pose_code: Tensor) -> Tensor:
-        """What it wants computed once a sample, for Scene.prefix. [B, P] → [B, …]."""
-        ...
+    name: as in AttackConfig.backend. sizes: the batch sizes that `step` is called with, ascending.
+    prefix: what it wants computed once a sample, for Scene.prefix; pose code [B, P] → [B, …].
+    note: for people, how it came to be picked.
+    """
 
-    def __call__(self, h_a: Tensor, scene: Scene) -> StepResult:
-        """h_a [B, A] with B one of `sizes`."""
-        ...
+    name: str
+    sizes: tuple[int, ...]
+    prefix: Callable[[Tensor], Tensor]
+    step: Step
+    note: str = ""
+
+    def at_most(self, rows: int) -> "StepBackend":
+        """The same in calls of at most `rows`; its smallest call stays."""
+        sizes = tuple(size for size in self.sizes if size <= rows)
+        return replace(self, sizes=sizes or self.sizes[:1])
 
 
 def evaluate(backend: StepBackend, h_a: Tensor, scene: Scene) -> StepResult:
     """Any number n ≥ 1 of rows through the back-end's own sizes."""
     parts = [
-        backend(h_a[rows], scene.take(rows)).head(taken)
+        backend.step(h_a[rows], scene.take(rows)).head(taken)
         for rows, taken in padded_calls(len(h_a), backend.sizes, h_a.device)
     ]
     return StepResult.cat(parts)
 
 
-class EagerStep:
+def no_prefix(pose_code: Tensor) -> Tensor:
+    """Nothing is computed beforehand: [B, P] → [B, 0]."""
+    return pose_code.new_empty(len(pose_code), 0)
+
+
+def autograd_step(objective: Objective) -> Step:
     """Autograd through the objective with respect to the appearance code alone."""
 
-    name = "eager"
-
-    def __init__(self, objective: Objective, sizes: tuple[int, ...]) -> None:
-        self.objective = objective
-        self.sizes = sizes
-
-    def prefix(self, pose_code: Tensor) -> Tensor:
-        """Nothing: [B, 0]."""
-        return pose_code.new_empty(len(pose_code), 0)
-
-    def __call__(self, h_a: Tensor, scene: Scene) -> StepResult:
-        """h_a [B, A] → error and gradient; the sum over samples has each sample's own gradient."""
+    def step(h_a: Tensor, scene: Scene) -> StepResult:
         with torch.enable_grad():
             leaf = h_a.detach().requires_grad_()
-            error, _ = self.objective(leaf, scene)
+            error, _ = objective(leaf, scene)
+            # the sum over samples has each sample's own gradient
             (gradient,) = torch.autograd.grad(error.sum(), leaf)
         return StepResult(error.detach(), gradient)
+
+    return step
+
+
+def eager_step(objective: Objective, sizes: tuple[int, ...]) -> StepBackend:
+    """The plain reference, which every other step is compared with."""
+    return StepBackend("eager", sizes, no_prefix, autograd_step(objective))
 
 
 GRAIN = 8
@@ -83,7 +87,8 @@ GRAIN = 8
 def probe(
     objective: Objective, prefix: Callable[[Tensor], Tensor], rows: int, seed: int
 ) -> tuple[Tensor, Scene]:
-    """h_a [rows, A] some way off where an attack would begin, and the scene; `seed` decides both."""
+    """Samples to try a step on before the attack has any: pictures of noise over the plates. Returns h_a
+    [rows, A] some way off where an attack would begin, and the scene; `seed` decides both."""
     plates, generator = objective.plates, objective.generator
     dice = torch.Generator().manual_seed(seed)
     plate_index = torch.randint(len(plates), (rows,), generator=dice).to(plates.device)
@@ -95,29 +100,3 @@ def probe(
     reference = objective.target.predict(frames)
     away = torch.randn(h_a.shape, generator=dice).to(h_a)
     return h_a + 0.3 * away, Scene(h_p, mask, box, plate_index, reference, prefix(h_p))
-
-
-@dataclass(frozen=True)
-class Limited:
-    """A step back-end in calls of at most `most` rows; its smallest call stays."""
-
-    backend: StepBackend
-    most: int
-
-    @property
-    def name(self) -> str:
-        """The back-end's."""
-        return self.backend.name
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """Those of its sizes that are allowed."""
-        return tuple(size for size in self.backend.sizes if size <= self.most) or self.backend.sizes[:1]
-
-    def prefix(self, pose_code: Tensor) -> Tensor:
-        """See StepBackend."""
-        return self.backend.prefix(pose_code)
-
-    def __call__(self, h_a: Tensor, scene: Scene) -> StepResult:
-        """See StepBackend."""
-        return self.backend(h_a, scene)

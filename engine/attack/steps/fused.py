@@ -16,7 +16,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from dpa.engine.attack.objective import Generator, Objective, Target
 from dpa.engine.attack.state import Scene
-from dpa.engine.attack.steps.eager import EagerStep
+from dpa.engine.attack.steps.eager import StepBackend, autograd_step
 from dpa.models.errors import InputError
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.networks.decoder import Decoder, UpBlock
@@ -78,7 +78,9 @@ class SplitDecoder(nn.Module):
         pose = decoder.pose_channels
         self.channels, self.side = first.out_channels, 2 * decoder.start
         self.appearance_dim = decoder.appearance_dim
-        self.pose_part = nn.Conv2d(pose, self.channels, 3, padding=1, dtype=first.weight.dtype)
+        self.pose_part = nn.Conv2d(
+            pose, self.channels, 3, padding=1, dtype=first.weight.dtype, device=first.weight.device
+        )
         with torch.no_grad():
             self.pose_part.weight.copy_(first.weight[:, :pose])
             assert first.bias is not None and self.pose_part.bias is not None
@@ -86,7 +88,7 @@ class SplitDecoder(nn.Module):
             # [A, 9·C]: what each tap makes of each entry of the appearance code
             taps = first.weight[:, pose:].permute(1, 2, 3, 0).reshape(self.appearance_dim, -1)
         self.register_buffer("taps", taps.contiguous())
-        self.register_buffer("inside", _taps_inside(self.side).to(first.weight.dtype))
+        self.register_buffer("inside", _taps_inside(self.side).to(first.weight))
         after_first = list(blocks[0].convolutions)[1:]
         rest = nn.Sequential(*after_first, *blocks[1:], _colours(decoder.image))
         self.rest = rest.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -138,9 +140,10 @@ def _taps_inside(side: int) -> Tensor:
 
 def _colours(image: nn.Conv2d) -> nn.Conv2d:
     """The decoder's last convolution without the mask's channel: M⁰ is frozen."""
-    colours = nn.Conv2d(image.in_channels, 3, 1, dtype=image.weight.dtype)
+    weight = image.weight
+    colours = nn.Conv2d(image.in_channels, 3, 1, dtype=weight.dtype, device=weight.device)
     with torch.no_grad():
-        colours.weight.copy_(image.weight[:3])
+        colours.weight.copy_(weight[:3])
         assert image.bias is not None and colours.bias is not None
         colours.bias.copy_(image.bias[:3])
     return colours
@@ -169,29 +172,26 @@ class FusedObjective(Objective):
         return rgb
 
 
-class FusedStep(EagerStep):
-    """EagerStep on folded, lowered copies. dtype: of the convolutions (float32 makes it exact)."""
+def fused_step(
+    objective: Objective, sizes: tuple[int, ...], dtype: torch.dtype = torch.bfloat16
+) -> StepBackend:
+    """The eager step on folded, lowered copies. dtype: of the convolutions (float32 makes it exact). Raises
+    NotFusable."""
+    decoder = SplitDecoder(own_copy(objective.generator).decoder, dtype)
+    fused = FusedObjective(
+        generator=objective.generator,
+        target=lowered(objective.target, dtype),
+        plates=objective.plates,
+        freeze_box=objective.freeze_box,
+        clamp=objective.clamp,
+        decoder=decoder,
+    )
 
-    name = "fused"
-    objective: FusedObjective
-
-    def __init__(
-        self, objective: Objective, sizes: tuple[int, ...], dtype: torch.dtype = torch.bfloat16
-    ) -> None:
-        fused = FusedObjective(
-            generator=objective.generator,
-            target=lowered(objective.target, dtype),
-            plates=objective.plates,
-            freeze_box=objective.freeze_box,
-            clamp=objective.clamp,
-            decoder=SplitDecoder(own_copy(objective.generator).decoder, dtype),
-        )
-        super().__init__(fused, sizes)
-
-    def prefix(self, pose_code: Tensor) -> Tensor:
-        """The pose part of the decoder: [B, P] → [B, C, 2·start, 2·start]."""
+    def prefix(pose_code: Tensor) -> Tensor:
         with torch.no_grad():
-            return self.objective.decoder.prefix(pose_code)
+            return decoder.prefix(pose_code)
+
+    return StepBackend("fused", sizes, prefix, autograd_step(fused))
 
 
 def lowered(target: Target, dtype: torch.dtype) -> DisentangledNetwork:

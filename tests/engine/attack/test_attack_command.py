@@ -13,9 +13,9 @@ from dpa.engine.attack.config import AttackConfig, AttackRunConfig
 from dpa.engine.cli.attack import attack
 from dpa.engine.report.attack_runs import read_run
 from dpa.engine.report.tables import all_tables
-from dpa.engine.reproduce.config import ReproduceConfig
+from dpa.engine.reproduce.config import QUICK, ReproduceConfig
 from dpa.engine.runs.directory import RunDirectory
-from dpa.models.config import BadValue
+from dpa.models.config import BadValue, load_config, to_yaml
 from dpa.models.training.checkpoint import load_network, save_network
 
 KEYS = {
@@ -118,10 +118,33 @@ def test_without_a_back_end_the_fastest_is_taken_and_named(run_command, tmp_path
     assert f"polyak at 0.1, step back-end {method['backend']}" in (tmp_path / "run/report.md").read_text()
 
 
-def test_tables_are_made_by_the_step_that_repeats_to_the_last_bit():
-    assert AttackRunConfig().backend == "auto"
-    assert AttackConfig().backend == ReproduceConfig().attack.backend == "eager"
-    assert AttackConfig().optimiser == ReproduceConfig().attack.optimiser == "adam"
+def test_one_default_attack_and_the_papers_protocol_for_tables():
+    command = load_config(AttackRunConfig)
+    assert command.model_dump(include=set(AttackConfig.model_fields)) == AttackConfig().model_dump()
+    assert (AttackConfig().optimiser, AttackConfig().backend) == ("polyak", "auto")
+    paper = AttackConfig(protocol="paper")
+    assert (paper.optimiser, paper.step_size, paper.backend) == ("adam", 0.5, "eager")
+    quick = ReproduceConfig.model_validate(dict(QUICK)).attack
+    for tables in (ReproduceConfig().attack, quick):
+        assert tables == paper.having(batch=tables.batch, max_steps=tables.max_steps)
+
+
+def test_a_new_optimiser_brings_its_step_size_whatever_an_earlier_source_said(tmp_path):
+    file = tmp_path / "config.resolved.yaml"
+    file.write_text(to_yaml(AttackRunConfig()))
+    assert load_config(AttackRunConfig, file).step_size == 6
+    assert load_config(AttackRunConfig, file, ["optimiser=adam"]).step_size == 0.5
+    assert load_config(AttackRunConfig, file, (), {"optimiser": "sign"}).step_size == 0.25
+    assert load_config(AttackRunConfig, file, ["step_size=2", "optimiser=adam"]).step_size == 2
+    assert load_config(AttackRunConfig, file, ["optimiser=adam"], {"step_size": 2.0}).step_size == 0.5
+    assert load_config(AttackRunConfig, file, (), {"optimiser": "polyak"}).step_size == 6
+    assert load_config(AttackRunConfig, file, (), {"protocol": "paper"}).backend == "eager"
+    assert AttackConfig(optimiser="adam", step_size=2).having(optimiser="sgd").step_size == 1
+
+
+def test_what_contradicts_the_protocol_is_refused(run_command):
+    outcome = run_command("--protocol", "paper", "--dry-run")
+    assert "protocol paper has step_size 0.5, and 0.1 is asked for" in str(outcome.exception)
 
 
 def test_a_person_reads_a_table_its_protocol_and_where_the_report_is(run_command, tmp_path):

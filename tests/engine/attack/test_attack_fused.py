@@ -11,15 +11,15 @@ from dpa.engine.attack.config import AttackConfig
 from dpa.engine.attack.judge import Judge
 from dpa.engine.attack.objective import Objective
 from dpa.engine.attack.state import FrameBatch
-from dpa.engine.attack.steps.eager import EagerStep
-from dpa.engine.attack.steps.fused import FusedStep, NotFusable, SplitDecoder, fold_batch_norms
+from dpa.engine.attack.steps.eager import eager_step
+from dpa.engine.attack.steps.fused import NotFusable, SplitDecoder, fold_batch_norms, fused_step
 
 
 def both_steps(world, dtype, freeze_box=False):
     """Results of (fused, eager) at two different appearance codes of the same samples."""
     network = world.network
     objective = Objective(network, network, world.plates, freeze_box, clamp=True)
-    fused, eager = FusedStep(objective, (16,), dtype), EagerStep(objective, (16,))
+    fused, eager = fused_step(objective, (16,), dtype), eager_step(objective, (16,))
     preparation = Preparation(
         network,
         Judge(network, network, world.plates),
@@ -32,7 +32,7 @@ def both_steps(world, dtype, freeze_box=False):
     torch.manual_seed(1)
     for scale in (0.1, 1.0):
         h_a = slots.h_a + scale * torch.randn_like(slots.h_a)
-        yield fused(h_a, slots.scene), eager(h_a, slots.scene)
+        yield fused.step(h_a, slots.scene), eager.step(h_a, slots.scene)
 
 
 @pytest.mark.parametrize("freeze_box", [False, True])
@@ -72,6 +72,7 @@ def test_folding_leaves_no_batch_norm_of_a_convolution(tiny_world):
 def test_the_judged_network_stays_untouched_and_the_outcome_agrees(tiny_world):
     world = tiny_world(12, torch.float32)
     before = copy.deepcopy(world.network.state_dict())
+    config = AttackConfig(optimiser="adam", max_steps=40, step_size=0.1, min_error_mm=80, batch=5)
     outcomes = [
         appearance_attack(
             world.network,
@@ -79,7 +80,7 @@ def test_the_judged_network_stays_untouched_and_the_outcome_agrees(tiny_world):
             world.frames,
             world.plates,
             world.plate_index,
-            AttackConfig(backend=backend, max_steps=40, step_size=0.1, min_error_mm=80, batch=5),
+            config.having(backend=backend),
         )
         for backend in ("eager", "fused")
     ]
@@ -95,4 +96,4 @@ def test_the_judged_network_stays_untouched_and_the_outcome_agrees(tiny_world):
 def test_a_foreign_network_is_refused_by_name(linear_network, grey_frames):
     objective = Objective(linear_network(), linear_network(), grey_frames(0), False, True)
     with pytest.raises(NotFusable, match="eager"):
-        FusedStep(objective, (1,))
+        fused_step(objective, (1,))

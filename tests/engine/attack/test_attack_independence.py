@@ -17,8 +17,17 @@ calls of fixed size, and at the zoo's sizes the results are then the same bits; 
 this tiny network leave a rounding that depends on the place in a call, and tens of steps let it grow."""
 
 
+SETTINGS = {
+    "optimiser": "adam",
+    "backend": "eager",
+    "max_steps": 60,
+    "step_size": 0.1,
+    "min_error_mm": 80.0,
+}
+
+
 def run(world, batch, **config):
-    config = AttackConfig(batch=batch, **{"max_steps": 60, "step_size": 0.1, "min_error_mm": 80.0} | config)
+    config = AttackConfig(batch=batch, **SETTINGS | config)
     return appearance_attack(
         world.network, world.network, world.frames, world.plates, world.plate_index, config
     )
@@ -77,7 +86,7 @@ def test_a_sample_alone_equals_itself_among_others(tiny_world):
             world.frames[rows],
             world.plates,
             world.plate_index[rows],
-            AttackConfig(max_steps=60, step_size=0.1, min_error_mm=80.0),
+            AttackConfig(**SETTINGS),
         )
         torch.testing.assert_close(alone.h_a, whole.h_a[rows], rtol=1e-7, atol=1e-7)
 

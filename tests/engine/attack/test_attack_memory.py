@@ -1,60 +1,52 @@
 """Memory that runs out: a smaller batch, the same results, one line that says so."""
 
+import dataclasses
 import logging
 
 import numpy as np
 import pytest
 import torch
 
-from dpa.engine.attack import algorithm
 from dpa.engine.attack.algorithm import appearance_attack
 from dpa.engine.attack.calls import OutOfMemory, in_halves, memory_ran_out, powers_of_two
 from dpa.engine.attack.config import AttackConfig
+from dpa.engine.attack.steps.choice import make_backend
 
 LEVELS = (10, 100, 150, 60, 20, 90, 120, 30, 70, 140, 50)
 CPU_COMPLAINT = "[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory"
 EXACT = ("h_a", "final_error_mm", "iterations", "adversarial_frame", "trace", "forwards", "backwards")
 
 
-class SmallMemory:
-    """A back-end for which memory suffices for `fits` rows at once."""
+def with_small_memory(backend, fits, error):
+    """A back-end for which memory suffices for `fits` rows at once, and the list of its calls."""
+    calls = []
 
-    name = "small"
-    sizes = powers_of_two(8)
+    def step(h_a, scene):
+        calls.append(len(h_a))
+        if len(h_a) > fits:
+            raise error
+        return backend.step(h_a, scene)
 
-    def __init__(self, backend, fits, error):
-        self.backend, self.fits, self.error = backend, fits, error
-        self.prefix = backend.prefix
-        self.calls = []
-
-    def __call__(self, h_a, scene):
-        self.calls.append(len(h_a))
-        if len(h_a) > self.fits:
-            raise self.error
-        return self.backend(h_a, scene)
+    return dataclasses.replace(backend, name="small", sizes=powers_of_two(8), step=step), calls
 
 
 @pytest.fixture
-def attack(linear_network, grey_frames, monkeypatch):
-    """(rows that fit, the error that says so) → result and back-end of an attack on 8 samples at once."""
-    make_backend = algorithm.make_backend
+def attack(linear_network, grey_frames):
+    """(rows that fit, the error that says so) → result and calls of an attack on 8 samples at once."""
 
     def run(fits=8, error=None):
-        made = []
-
-        def make(*given):
-            made.append(SmallMemory(make_backend(*given), fits, error))
-            return made[0]
-
-        monkeypatch.setattr(algorithm, "make_backend", make)
         network, frames = linear_network(offset=3), grey_frames(*LEVELS)
         # brighter frames have less room: their ascents end at different steps
         plates, index = (
             torch.zeros(1, 3, 8, 8, dtype=torch.float64),
             torch.zeros(len(frames), dtype=torch.int64),
         )
-        config = AttackConfig(min_error_mm=110, max_steps=60, optimiser="sign", step_size=2, batch=8)
-        return appearance_attack(network, network, frames, plates, index, config), made[0]
+        config = AttackConfig(
+            min_error_mm=110, max_steps=60, optimiser="sign", step_size=2, batch=8, backend="eager"
+        )
+        backend, calls = with_small_memory(make_backend(network, network, plates, config), fits, error)
+        made = appearance_attack(network, network, frames, plates, index, config, backend=backend)
+        return made, calls
 
     return run
 
@@ -68,11 +60,11 @@ def test_half_of_the_batch_waits_and_every_result_is_the_same(attack, error, cap
     whole, _ = attack()
     assert 0 < int(whole.success.sum()) < len(LEVELS)
     with caplog.at_level(logging.WARNING):
-        tight, backend = attack(3, error)
+        tight, calls = attack(3, error)
     for name in EXACT:
         np.testing.assert_array_equal(getattr(tight, name), getattr(whole, name), err_msg=name)
-    assert backend.calls[:3] == [8, 4, 2], "halved until it fits"
-    assert max(backend.calls[3:]) <= 2, "and not tried again"
+    assert calls[:3] == [8, 4, 2], "halved until it fits"
+    assert max(calls[3:]) <= 2, "and not tried again"
     assert [record.getMessage().split(":")[0] for record in caplog.records] == [
         "out of memory with 8 samples at once, going on with 4",
         "out of memory with 4 samples at once, going on with 2",
@@ -82,7 +74,10 @@ def test_half_of_the_batch_waits_and_every_result_is_the_same(attack, error, cap
 def test_judge_and_preparation_do_with_less_too(linear_network, grey_frames):
     """A target that predicts no more than two frames at once."""
     plates, frames = torch.zeros(1, 3, 8, 8, dtype=torch.float64), grey_frames(*LEVELS)
-    index, config = torch.zeros(len(LEVELS), dtype=torch.int64), AttackConfig(min_error_mm=40, step_size=2)
+    index, config = (
+        torch.zeros(len(LEVELS), dtype=torch.int64),
+        AttackConfig(min_error_mm=40, optimiser="adam", step_size=2, backend="eager"),
+    )
     network = linear_network(offset=3)
     whole = appearance_attack(network, network, frames, plates, index, config)
     predict, sizes = network.predict, []

@@ -72,6 +72,7 @@ def test_polyak_never_steps_further_than_its_step_size_nor_backwards():
 
 
 def test_each_optimiser_has_its_own_default_step():
-    assert AttackConfig().step_size == 0.5
+    assert AttackConfig().step_size == 6
+    assert AttackConfig(optimiser="adam").step_size == 0.5
     assert AttackConfig(optimiser="sign").step_size == 0.25
     assert AttackConfig(optimiser="sgd", step_size=3).step_size == 3

@@ -13,9 +13,8 @@ from dpa.engine.attack.state import Status
 def attack(network, frames, progress=None, **config):
     plates = torch.zeros(1, 3, 8, 8, dtype=torch.float64)
     index = torch.zeros(len(frames), dtype=torch.int64)
-    return appearance_attack(
-        network, network, frames, plates, index, AttackConfig(**config), progress=progress
-    )
+    settings = AttackConfig(**{"backend": "eager", "optimiser": "adam"} | config)
+    return appearance_attack(network, network, frames, plates, index, settings, progress=progress)
 
 
 @pytest.mark.parametrize("batch", [1, 2, 8])
@@ -137,7 +136,7 @@ def test_an_injected_prediction_is_the_reference(linear_network, grey_frames):
         frames,
         plates,
         index,
-        AttackConfig(max_steps=0),
+        AttackConfig(backend="eager", max_steps=0),
         initial_pose=lambda seen: network.predict(seen - 20 / 255),
     )
     assert moved.initial_error_mm.item() == pytest.approx(21)

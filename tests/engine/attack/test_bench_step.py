@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 
 from dpa.bench import roofline
 from dpa.bench.attack_rows import Task
-from dpa.bench.step import PlainStep, measure_steps, plot_steps
+from dpa.bench.step import measure_steps, plain_step, plot_steps
 from dpa.bench.timing import peak_mb
 from dpa.engine.attack.objective import Objective
-from dpa.engine.attack.steps.eager import EagerStep, probe
+from dpa.engine.attack.steps.eager import eager_step, probe
 from dpa.engine.cli.app import app
 
 
@@ -36,8 +36,8 @@ def test_views_move_nothing():
 def test_the_plain_step_has_eagers_value_and_gradient(tiny_world):
     world = tiny_world(2)
     objective = Objective(world.network, world.network, world.plates, freeze_box=False, clamp=True)
-    plain, eager = PlainStep(objective, (4,)), EagerStep(objective, (4,))
-    h_a, scene = probe(objective, eager.prefix, 4, seed=0)
+    plain, eager = plain_step(objective, (4,)).step, eager_step(objective, (4,)).step
+    h_a, scene = probe(objective, eager_step(objective, (4,)).prefix, 4, seed=0)
     torch.testing.assert_close(plain(h_a, scene).error, eager(h_a, scene).error, rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(plain(h_a, scene).gradient, eager(h_a, scene).gradient, rtol=1e-4, atol=1e-4)
 
