@@ -23,7 +23,6 @@ from dpa.bench.step import first_scene, step_gflop
 from dpa.bench.timing import circumstances
 from dpa.engine.attack.config import SWEPT, AttackConfig, OptimiserName
 from dpa.engine.attack.objective import Objective
-from dpa.engine.attack.progress import generation_progress
 from dpa.engine.attack.run import device_in_words
 from dpa.engine.attack.steps.choice import make_backend
 from dpa.engine.evaluation_set import default_evaluation_set, take_samples
@@ -34,16 +33,19 @@ from dpa.models.devices import pick_device
 from dpa.models.training.checkpoint import load_network
 
 
-def load_task(source: Path | None, target: str, samples: int, seed: int, device: str) -> Task:
+def load_task(
+    source: Path | None,
+    target: str,
+    samples: int,
+    seed: int,
+    device: str,
+    progress: Callable[[int, int], None] | None = None,
+) -> Task:
     """At most `samples` frames of a packed set (the evaluation set by default), attacked by the network's
-    own pictures."""
+    own pictures. progress: of the evaluation set, where it has to be made."""
     place = pick_device(device)
     network = load_network(target).to(place)
-    if source is None:
-        with generation_progress() as report:
-            store = default_evaluation_set(report)
-    else:
-        store = PackedStore.open(source)
+    store = PackedStore.open(source) if source is not None else default_evaluation_set(progress)
     some = take_samples(store, samples, seed=seed, device=place)
     return Task(network, network, some.frames, some.plates, some.plate_index)
 

@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dpa.engine.cli.specs import NETWORK
+from dpa.engine.cli.inputs import NETWORK, open_store
 
 if TYPE_CHECKING:
     from dpa.engine.analysis.config import AnalyzeConfig
-    from dpa.models.data.store import PackedStore
 
 Flag = typer.Option
 
@@ -67,17 +66,17 @@ def analyze(
 def _analyze(settings: "AnalyzeConfig", out: Path | None, as_json: bool) -> None:
     import json
 
-    from dpa.engine.analysis.progress import analysis_progress
     from dpa.engine.analysis.run import run_analyses, study_of
     from dpa.engine.attack.summary import SYNTHETIC
     from dpa.engine.cli.console import print_table
+    from dpa.engine.cli.progress import shown
     from dpa.engine.runs.directory import RunDirectory
     from dpa.models.training.checkpoint import load_network
 
-    study = study_of(load_network(settings.network), _store(settings), settings)
+    study = study_of(load_network(settings.network), open_store(settings.source), settings)
     plain = settings.model_dump(mode="json")
-    with RunDirectory.create(out, "analyze", plain) as run, analysis_progress() as report:
-        results, tables = run_analyses(run, study, report)
+    with RunDirectory.create(out, "analyze", plain) as run, shown() as show:
+        results, tables = run_analyses(run, study, show)
     if as_json:
         typer.echo(json.dumps(results))
         return
@@ -87,14 +86,3 @@ def _analyze(settings: "AnalyzeConfig", out: Path | None, as_json: bool) -> None
     if study.store.source == "synthetic":
         typer.echo(SYNTHETIC)
     typer.echo(f"figures and tables: {run.path}")
-
-
-def _store(settings: "AnalyzeConfig") -> "PackedStore":
-    from dpa.engine.attack.progress import generation_progress
-    from dpa.engine.evaluation_set import default_evaluation_set
-    from dpa.models.data.store import PackedStore
-
-    if settings.source is not None:
-        return PackedStore.open(settings.source)
-    with generation_progress() as report:
-        return default_evaluation_set(report)

@@ -18,10 +18,10 @@ from dpa.engine.cli.data import info, redress, synth
 from dpa.engine.cli.data_import import import_data
 from dpa.engine.cli.doctor import doctor
 from dpa.engine.cli.export import export_engines
+from dpa.engine.cli.inputs import takes_networks
 from dpa.engine.cli.predict import predict
 from dpa.engine.cli.readable_errors import ReadableErrors
 from dpa.engine.cli.reproduce import report, reproduce
-from dpa.engine.cli.specs import takes_networks
 from dpa.engine.cli.train import evaluate, fit_regressor, train
 from dpa.engine.cli.zoo import ablate, build, calibrate, card
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dpa.engine.cli.inputs import open_store
+
 if TYPE_CHECKING:
     from dpa.engine.attack.config import AttackRunConfig
     from dpa.engine.attack.run import Networks
@@ -110,10 +112,7 @@ def attack(
 
 
 def _load(settings: "AttackRunConfig") -> "tuple[PackedStore, Networks]":
-    from dpa.engine.attack.progress import generation_progress
     from dpa.engine.attack.run import Networks
-    from dpa.engine.evaluation_set import default_evaluation_set
-    from dpa.models.data.store import PackedStore
     from dpa.models.devices import pick_device
     from dpa.models.frameworks.program import require_generator
     from dpa.models.training.checkpoint import load_network
@@ -123,10 +122,7 @@ def _load(settings: "AttackRunConfig") -> "tuple[PackedStore, Networks]":
     same = settings.generator == settings.target
     generator = target if same else load_network(settings.generator).to(device)
     require_generator(generator)
-    if settings.source is not None:
-        return PackedStore.open(settings.source), Networks(generator, target)
-    with generation_progress() as report:
-        return default_evaluation_set(report), Networks(generator, target)
+    return open_store(settings.source), Networks(generator, target)
 
 
 def _attack(
@@ -139,9 +135,9 @@ def _attack(
     """place: the run to go on with, or where a new one begins."""
     import json
 
-    from dpa.engine.attack.progress import attack_progress
     from dpa.engine.attack.resume import way_on
     from dpa.engine.attack.run import run_attack
+    from dpa.engine.cli.progress import of_attack, shown
     from dpa.engine.evaluation_set import choose_samples
     from dpa.engine.report.attack_report import write_attack_report
     from dpa.engine.runs.directory import RunDirectory
@@ -155,9 +151,10 @@ def _attack(
         run = RunDirectory.create(place, "attack", settings.model_dump(mode="json"))
     with run, way_on(run):
         initial_pose = cached_pose_session(networks.target)
-        with attack_progress(len(rows)) as report:
+        with shown("attack") as show:
+            progress = of_attack(show, len(rows))
             results = run_attack(
-                run, networks, store, rows, settings, initial_pose, report, CachedGradients()
+                run, networks, store, rows, settings, initial_pose, progress, CachedGradients()
             )
         page = write_attack_report(run, results, store)
     if as_json:

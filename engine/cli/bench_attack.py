@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dpa.engine.cli.specs import NETWORK
+from dpa.engine.cli.inputs import NETWORK
 
 Flag = typer.Option
 
@@ -59,6 +59,7 @@ def bench_attack(
 
     from dpa.bench.attack import RATES, load_task, measure_attack, measure_sweep, plot_sweep
     from dpa.engine.attack.config import AttackConfig
+    from dpa.engine.cli.progress import making_evaluation_set
 
     if threads is not None:
         torch.set_num_threads(threads)
@@ -72,7 +73,8 @@ def bench_attack(
             "seed": seed,
         }
     )
-    task = load_task(source, target, samples, seed, device)
+    with making_evaluation_set() as making:
+        task = load_task(source, target, samples, seed, device, making)
     options = [str(source)] if source else []
     options += [f"--target {target}", f"--samples {samples}", f"--batch {batch}"]
     options += [

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dpa.engine.cli.specs import NETWORK
+from dpa.engine.cli.inputs import NETWORK
 
 EXPORTED_AS = {"onnxruntime": "onnx", "openvino": "openvino", "tensorrt": "tensorrt", "torch": "onnx"}
 """A row's back-end → what `--backend` calls it; torch takes part in every run."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dpa.engine.cli.specs import NETWORK
+from dpa.engine.cli.inputs import NETWORK
 
 Flag = typer.Option
 
@@ -33,13 +33,15 @@ def bench_step(
     from dpa.bench.attack import load_task
     from dpa.bench.roofline import matmul_gflops, memory_gb_per_s
     from dpa.bench.step import STEPS, measure_steps
+    from dpa.engine.cli.progress import making_evaluation_set
     from dpa.engine.runs.environment import versions
     from dpa.models.devices import device_name
 
     if threads is not None:
         torch.set_num_threads(threads)
     batches, names = batch or [1, 4, 16, 64], name or list(STEPS)
-    task = load_task(source, target, max(2, *batches), 0, device)
+    with making_evaluation_set() as making:
+        task = load_task(source, target, max(2, *batches), 0, device, making)
     place = task.frames.device
     synchronise = torch.cuda.synchronize if place.type == "cuda" else lambda: None
     matmul = matmul_gflops(place, synchronise=synchronise)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from dpa.engine.cli.specs import NETWORK
+from dpa.engine.cli.inputs import NETWORK
 
 
 def check_framework(

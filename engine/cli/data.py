@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from dpa.models.data.store import PackedStore
     from dpa.models.data.synthetic.config import SynthConfig
 
 
@@ -48,6 +47,9 @@ def synth(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:
     """Generate synthetic people: procedural motion, four calibrated cameras, known poses."""
+    from dpa.engine.cli.progress import counted
+    from dpa.models.data.synthetic.generate import generate
+
     given = {
         "subjects": _names(subjects),
         "actions": _names(actions),
@@ -63,7 +65,8 @@ def synth(
         "zoom": zoom,
     }
     config = _config({name: value for name, value in given.items() if value is not None})
-    store = _generated(config, out)
+    with counted("making images") as report:
+        store = generate(config, out, report)
     facts = store.info()
     if as_json:
         typer.echo(json.dumps(facts))
@@ -95,19 +98,6 @@ def _config(values: dict[str, object]) -> "SynthConfig":
             expected=first["msg"],
             remedy="see `dpa-engine data synth --help`",
         ) from error
-
-
-def _generated(config: "SynthConfig", out: Path) -> "PackedStore":
-    """Runs the generator under a progress bar on stderr."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from dpa.models.data.synthetic.generate import generate
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("images", total=None)
-        return generate(config, out, lambda done, total: bar.update(task, completed=done, total=total))
 
 
 def info(
@@ -152,12 +142,12 @@ def redress(
     ] = None,
 ) -> None:
     """Render synthetic people, every moment in each outfit: what `train --framework oracle-swap` needs."""
-    from dpa.engine.attack.progress import generation_progress
+    from dpa.engine.cli.progress import counted
     from dpa.models.config import load_config
     from dpa.models.data.synthetic.config import SynthConfig
     from dpa.models.data.synthetic.generate import generate_redressed
 
     settings = load_config(SynthConfig, config, set_ or (), {})
-    with generation_progress("rendering every outfit") as report:
+    with counted("rendering every outfit") as report:
         store = generate_redressed(settings, outfits.split(","), out, report)
     typer.echo(f"{len(store):,} frames in {store.path}")

@@ -2,7 +2,6 @@
 
 import json
 import os
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,8 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from dpa.models.data.importers.run import ImportReport
 
 NAMED = 20
@@ -60,6 +57,7 @@ def import_data(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:
     """Import a data set into a packed store. An import that was stopped goes on when it is started again."""
+    from dpa.engine.cli.progress import counted
     from dpa.models.data.importers.run import LAYOUTS, import_catalogue
     from dpa.models.data.store import PackedStore
 
@@ -67,7 +65,7 @@ def import_data(
     catalogue = LAYOUTS[layout.value](source, extrinsics)
     names = [name.strip() for part in subjects or () for name in part.split(",") if name.strip()]
     catalogue = catalogue.only(tuple(names) or None, every)
-    with _bar() as progress:
+    with counted("pictures") as progress:
         report = import_catalogue(
             catalogue,
             source,
@@ -100,18 +98,6 @@ def import_data(
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextmanager
-def _bar() -> "Iterator[Callable[[int, int], None]]":
-    """A progress bar on stderr."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("pictures", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _list_of(out: Path) -> Path:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dpa.engine.cli.inputs import NETWORK, takes_networks
 from dpa.engine.cli.readable_errors import ReadableErrors
-from dpa.engine.cli.specs import NETWORK, takes_networks
 
 if TYPE_CHECKING:
     from dpa.export.build import BuildReport
@@ -45,8 +45,7 @@ def export_engines(
     flips: attacks that the engine as judge would call another way than torch, of those that were tried."""
     import json
 
-    from rich.console import Console
-
+    from dpa.engine.cli.progress import shown
     from dpa.export.build import build_engines
     from dpa.export.parity import LIMITS_MM, held_out_frames
     from dpa.export.variants import choose_variants
@@ -56,7 +55,7 @@ def export_engines(
     sizes = _buckets(buckets)
     loaded = load_network(network)
     parity, calibration = held_out_frames(data, frames, seed)
-    with Console(stderr=True).status("exporting") as status:
+    with shown("exporting") as show:
         report = build_engines(
             loaded,
             out,
@@ -68,7 +67,7 @@ def export_engines(
             buckets=sizes,
             limits_mm=LIMITS_MM if limit is None else dict.fromkeys(LIMITS_MM, limit),
             judged=judged,
-            progress=lambda step: status.update(f"exporting {step}"),
+            progress=lambda step: show(f"exporting {step}", 0, None),
         )
     if as_json:
         typer.echo(json.dumps({"out": str(out), "network": network, **report.as_json()}))

@@ -5,11 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dpa.engine.cli.specs import NETWORK
+from dpa.engine.cli.inputs import NETWORK
 
 if TYPE_CHECKING:
+    from dpa.engine.prediction.sources import Unreadable
     from dpa.engine.prediction.stream import Tally
     from dpa.engine.sessions.protocol import Session
+
+
+NAMED = 20
+"""So many unreadable files are named on stderr; the list beside the output names them all."""
 
 
 def predict(
@@ -49,12 +54,10 @@ def predict(
     import sys
     from contextlib import nullcontext
 
+    from dpa.engine.cli.progress import of_frames, shown
     from dpa.engine.prediction.overlay import both, overlay_writer
-    from dpa.engine.prediction.progress import frame_progress
-    from dpa.engine.prediction.quarantine import keep_list, list_of, tell
     from dpa.engine.prediction.sources import count_frames, read_sources
-    from dpa.engine.prediction.stream import predict_stream
-    from dpa.engine.prediction.writers import jsonl_writer, open_writer
+    from dpa.engine.prediction.stream import jsonl_writer, keep_list, list_of, open_writer, predict_stream
     from dpa.models.errors import DpaError
 
     if out is not None:
@@ -63,10 +66,13 @@ def predict(
     items = read_sources(sources, size, threads, stride)
     draw = overlay_writer(overlay) if overlay is not None else None
     opened = nullcontext(jsonl_writer(sys.stdout)) if out is None else open_writer(out)
-    with frame_progress(count_frames(sources)) as progress, opened as write:
-        tally = predict_stream(session, items, both(write, draw) if draw else write, batch, progress)
+    total = count_frames(sources)
+    with shown("predicting") as show, opened as write:
+        tally = predict_stream(
+            session, items, both(write, draw) if draw else write, batch, of_frames(show, total)
+        )
     kept = keep_list(out, tally.quarantined) if out is not None else None
-    tell(tally.quarantined)
+    _tell_unreadable(tally.quarantined)
     if out is not None and as_json:
         typer.echo(json.dumps(_summary(session, tally, out, kept)))
     else:
@@ -120,3 +126,11 @@ def _summary(session: "Session", tally: "Tally", out: Path, kept: Path | None) -
         "backend": session.backend,
         "device": session.device,
     }
+
+
+def _tell_unreadable(unreadable: "list[Unreadable]") -> None:
+    """One line on stderr for each of the first NAMED, and how many more there are."""
+    for bad in unreadable[:NAMED]:
+        typer.echo(f"unreadable: {bad.source}: {bad.reason}", err=True)
+    if len(unreadable) > NAMED:
+        typer.echo(f"and {len(unreadable) - NAMED} more", err=True)

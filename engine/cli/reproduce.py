@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dpa.engine.cli.specs import NAMED
+from dpa.engine.cli.inputs import NAMED, open_store
 
 if TYPE_CHECKING:
     from dpa.engine.reproduce.config import ReproduceConfig
@@ -61,22 +61,16 @@ def reproduce(
 
 
 def _reproduce(settings: "ReproduceConfig", out: Path, as_json: bool, images: bool) -> None:
-    from dpa.engine.attack.progress import generation_progress
-    from dpa.engine.evaluation_set import default_evaluation_set
+    from dpa.engine.cli.progress import of_stages, shown
     from dpa.engine.report.whole import write_whole_report
-    from dpa.engine.reproduce.progress import stage_progress
     from dpa.engine.reproduce.run import reproduce as carry_out
     from dpa.export.cached_pose import cached_pose_session
-    from dpa.models.data.store import PackedStore
 
-    if settings.source is not None:
-        store = PackedStore.open(settings.source)
-    else:
-        with generation_progress() as made:
-            store = default_evaluation_set(made)
-    with stage_progress() as progress:
-        done = carry_out(settings, store, out, cached_pose_session, progress)
-    page = write_whole_report(out, images=images)
+    store = open_store(settings.source)
+    with shown() as show:
+        done = carry_out(settings, store, out, cached_pose_session, of_stages(show))
+        show("the page", 0, None)
+        page = write_whole_report(out, images=images)
     if as_json:
         typer.echo((out / "results.json").read_text(), nl=False)
         return

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from dpa.engine.cli.specs import NETWORK
+from dpa.engine.cli.inputs import NETWORK
 
 
 def train(
@@ -54,7 +54,7 @@ def train(
     """
     from contextlib import nullcontext
 
-    from dpa.engine.cli.console import training_progress
+    from dpa.engine.cli.progress import of_training, shown
     from dpa.models import distributed
     from dpa.models.config import load_config
     from dpa.models.data.store import PackedStore
@@ -77,10 +77,8 @@ def train(
     with distributed.joined(pick_device(device)) as own:
         trainer = Trainer(settings, store, out, own)
         first = distributed.rank() == 0
-        with (
-            training_progress(settings.total_steps) if first else nullcontext(lambda progress: None) as report
-        ):
-            trainer.fit(resume, report)
+        with shown("training") if first else nullcontext() as show:
+            trainer.fit(resume, of_training(show) if show else lambda progress: None)
     if first:
         typer.echo(f"waited for data: {100 * trainer.input_wait_share:.1f} % of the time", err=True)
         typer.echo(str(out))
@@ -102,7 +100,7 @@ def fit_regressor(
     """
     import json
 
-    from dpa.engine.cli.console import fit_progress
+    from dpa.engine.cli.progress import shown
     from dpa.models.data.store import PackedStore
     from dpa.models.devices import pick_device
     from dpa.models.training.checkpoint import read_network
@@ -112,8 +110,8 @@ def fit_regressor(
     trained = read_network(network).to(pick_device(device))
     store = PackedStore.open(data)
     config = RegressorConfig(fraction=fraction, steps=steps, seed=seed)
-    with fit_progress() as report:
-        held_out = fit_on_store(trained, network, store, config, report)
+    with shown() as show:
+        held_out = fit_on_store(trained, network, store, config, show)
     summary = validate(trained, store, held_out).summary()
     if json_:
         typer.echo(json.dumps({"held_out_frames": len(held_out), **summary}))

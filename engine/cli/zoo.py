@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dpa.engine.calibration.measures import USUAL_STAGES
-from dpa.engine.cli.specs import NAMED, NETWORK
+from dpa.engine.cli.inputs import NAMED, NETWORK, open_store
 
 if TYPE_CHECKING:
+    from dpa.engine.cli.progress import Show
+    from dpa.engine.zoo.build import Watch
     from dpa.engine.zoo.counterparts import Counterpart
 
 Flag = typer.Option
@@ -24,16 +26,23 @@ def build(
 
     Takes hours on a CPU. What is done stays done: a killed build goes on when it is called again.
     """
-    from dpa.engine.attack.progress import generation_progress
+    from dpa.engine.cli.progress import shown
     from dpa.engine.zoo.build import Workshop
     from dpa.engine.zoo.build import build as build_network
     from dpa.models.devices import pick_device
     from dpa.models.zoo.recipe import read_recipe
 
-    workshop = Workshop(name, read_recipe(name), work, pick_device(device))
-    with generation_progress("making the training set") as report:
-        folder = build_network(workshop, out, report)
+    recipe, place = read_recipe(name), pick_device(device)
+    with shown("building") as show:
+        folder = build_network(Workshop(name, recipe, work, place, _watch(show)), out)
     typer.echo(str(folder))
+
+
+def _watch(show: "Show") -> "Watch":
+    from dpa.engine.cli.progress import of_attack, of_counts, of_training
+    from dpa.engine.zoo.build import Watch
+
+    return Watch(of_counts(show, "making the training set"), of_training(show), show, of_attack(show, None))
 
 
 def card(
@@ -42,6 +51,7 @@ def card(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Measure a bundled network again, print its model card and keep it in a run directory."""
+    from dpa.engine.cli.progress import shown
     from dpa.engine.runs.directory import RunDirectory
     from dpa.engine.zoo.build import CARD, describe
     from dpa.models.devices import pick_device
@@ -50,8 +60,11 @@ def card(
 
     folder = network_folder(f"zoo:{name}")
     read_recipe(name)  # the card quotes it; better missed before the attack than after
-    with RunDirectory.create(out, "card", {"network": f"zoo:{name}", "device": device}) as run:
-        describe(name, folder, run.path, run.path / "attack", pick_device(device))
+    with (
+        RunDirectory.create(out, "card", {"network": f"zoo:{name}", "device": device}) as run,
+        shown("measuring") as show,
+    ):
+        describe(name, folder, run.path, run.path / "attack", pick_device(device), _watch(show).attacking)
     typer.echo((run.path / CARD).read_text())
     typer.echo(f"card: {run.path / CARD}", err=True)
 
@@ -99,9 +112,7 @@ def ablate(
     import json
     from dataclasses import asdict
 
-    from dpa.engine.attack.progress import generation_progress
     from dpa.engine.cli.console import print_table
-    from dpa.engine.evaluation_set import default_evaluation_set
     from dpa.engine.zoo.ablation import (
         ablation_table,
         codes_table,
@@ -110,7 +121,6 @@ def ablate(
         pairs_of_people,
     )
     from dpa.engine.zoo.counterparts import counterparts_of
-    from dpa.models.data.store import PackedStore
     from dpa.models.devices import pick_device
     from dpa.models.training.checkpoint import load_network
 
@@ -121,8 +131,7 @@ def ablate(
     _refuse_lost_settings(train, settings)
     specs = _trained(twins, work, device) if train else {name: name for name in networks}
     loaded = [(name, load_network(spec).to(place)) for name, spec in specs.items()]
-    with generation_progress() as report:
-        store = PackedStore.open(data) if data is not None else default_evaluation_set(report)
+    store = open_store(data)
     chosen = pairs_of_people(store, pairs, seed)
     swapped = [(name, measure_swap(network, store, chosen, place)) for name, network in loaded]
     codes = [(name, measure_codes(network, store, seed, place)) for name, network in loaded]
@@ -152,15 +161,15 @@ def _refuse_lost_settings(train: bool, settings: list[str]) -> None:
 
 def _trained(twins: "list[Counterpart]", work: Path, device: str) -> dict[str, str]:
     """The run directory of each, by its name."""
-    from dpa.engine.attack.progress import generation_progress
+    from dpa.engine.cli.progress import shown
     from dpa.engine.zoo.counterparts import trained
     from dpa.models.devices import pick_device
 
     runs = {}
     for twin in twins:
         typer.echo(f"{twin.name}: {twin.recipe.train.preset}, {twin.recipe.train.steps:,} steps", err=True)
-        with generation_progress("making the training set") as report:
-            runs[twin.name] = str(trained(twin, work, pick_device(device), report))
+        with shown("training") as show:
+            runs[twin.name] = str(trained(twin, work, pick_device(device), _watch(show)))
     return runs
 
 
@@ -196,20 +205,17 @@ def calibrate(
     """
     import json
 
-    from dpa.engine.attack.progress import generation_progress
     from dpa.engine.calibration.markdown import calibration_markdown
     from dpa.engine.calibration.measures import REFERENCES
     from dpa.engine.calibration.run import TABLE, stages_of, take_readings
     from dpa.engine.calibration.scale import calibrate as verdicts
     from dpa.engine.cli.console import print_table
-    from dpa.engine.evaluation_set import default_evaluation_set
+    from dpa.engine.cli.progress import of_stages, shown
     from dpa.engine.reproduce.config import QUICK, ReproduceConfig
     from dpa.engine.reproduce.participants import find_members
-    from dpa.engine.reproduce.progress import stage_progress
     from dpa.export.cached_pose import cached_pose_session
     from dpa.models.atomic import write_json
     from dpa.models.config import load_config
-    from dpa.models.data.store import PackedStore
 
     named = {text.partition("=")[0]: text for text in (*REFERENCES, *(networks or ()))}
     flags = {"frameworks": tuple(named.values()), "source": data, "seed": seed, "device": device}
@@ -217,14 +223,10 @@ def calibrate(
     members, missing = find_members(settings.frameworks)
     for one in missing:
         typer.echo(f"no {one.name} here; it comes from: {one.command}", err=True)
-    if settings.source is not None:
-        store = PackedStore.open(settings.source)
-    else:
-        with generation_progress() as made:
-            store = default_evaluation_set(made)
+    store = open_store(settings.source)
     wanted = stages_of(stages.split(","))
-    with stage_progress() as progress:
-        readings = take_readings(settings, members, wanted, store, out, cached_pose_session, progress)
+    with shown() as show:
+        readings = take_readings(settings, members, wanted, store, out, cached_pose_session, of_stages(show))
     found = verdicts(readings)
     write_json(out / TABLE, found.as_json())
     if as_json:

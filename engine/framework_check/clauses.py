@@ -1,15 +1,63 @@
-"""The contract, clause by clause: shapes, ranges, types, gradients, independence, determinism. Each clause
-raises Breach with what it found."""
+"""The contract, clause by clause: shapes, ranges, types, independence, determinism. Each clause is tried on
+pictures like none that a network was trained on, but smooth as pictures are, and raises Breach with what it
+found."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from dpa.engine.framework_check.finding import Breach
-from dpa.engine.framework_check.probe import Probe
 from dpa.models.frameworks.base import DisentangledNetwork
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One clause of the contract. name: of the clause, as `decode: shapes`. breach: None where it is kept,
+    else what was found. expected: what the clause asks for."""
+
+    name: str
+    expected: str
+    breach: str | None = None
+
+    @property
+    def kept(self) -> bool:
+        """Whether the framework keeps the clause."""
+        return self.breach is None
+
+
+class Breach(Exception):
+    """Raised inside a check: what was found."""
+
+
+SAMPLES = 3
+FRAME = (96, 128)
+"""Height and width: not square, as cameras are, so that a swap of axes shows."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Inputs of each step of a network, made by the steps before it. frames: [3, 3, 96, 128] in [0, 1];
+    thumbnails: [3, 3, t, t]; box: a fixed [3, 4]; crops: [3, 3, s, s]; the frames cut out there."""
+
+    frames: Tensor
+    box: Tensor
+    thumbnails: Tensor
+    crops: Tensor
+
+
+def make_probe(network: DisentangledNetwork, seed: int = 0) -> Probe:
+    """Seeded random fields on the network's device."""
+    device = next(network.parameters()).device
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(SAMPLES, 3, FRAME[0] // 8, FRAME[1] // 8, generator=generator)
+    frames = F.interpolate(coarse, FRAME, mode="bilinear").to(device)
+    box = torch.tensor([[0.5, 0.7, 0.1, 0.0], [0.6, 0.6, 0.0, -0.1], [0.4, 0.8, -0.2, 0.1]], device=device)
+    small = network.localiser_size
+    thumbnails = F.interpolate(frames, (small, small), mode="bilinear", antialias=True)
+    return Probe(frames, box, thumbnails, DisentangledNetwork.crop(network, frames, box))
+
 
 COLOUR_SLACK = 0.5
 """How far colours may leave [0, 1]: further out, and it is the image normalisation that is wrong."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from dpa.engine.prediction.writers import Batch, Write
+from dpa.engine.prediction.stream import Batch, Write
 from dpa.engine.report.skeleton import COLOURS, LEFT, PARENTS, RIGHT
 from dpa.models.errors import InputError
 

@@ -9,15 +9,65 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageOps
 
-from dpa.engine.prediction.pictures import PICTURES, read_picture
-from dpa.engine.prediction.video import VIDEOS, read_video
+from dpa.engine.sessions.errors import MissingPackage
 from dpa.models.data.store import PackedStore
 from dpa.models.data.store_format import FRAMES
 from dpa.models.errors import InputError
+
+PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm"})
+
+
+def read_picture(path: Path, size: int) -> NDArray[np.uint8]:
+    """The image as RGB uint8 [size, size, 3], upright as its EXIF tag says.
+
+    Raises whatever the decoder raises for a file that is not a whole image.
+    """
+    with Image.open(path) as image:
+        # a JPEG decoded at a half, quarter or eighth costs that much less
+        image.draft("RGB", (2 * size, 2 * size))
+        return fit_square(ImageOps.exif_transpose(image).convert("RGB"), size)
+
+
+def fit_square(image: Image.Image, size: int) -> NDArray[np.uint8]:
+    """Scale the longer side to `size`, centre, fill with black (the project's choice): [size, size, 3].
+
+    Nothing of the picture is lost and people keep their proportions, which a pose depends on.
+    """
+    scale = size / max(image.size)
+    width, height = (max(round(side * scale), 1) for side in image.size)
+    fitted = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    canvas = np.zeros((size, size, 3), np.uint8)
+    top, left = (size - height) // 2, (size - width) // 2
+    canvas[top : top + height, left : left + width] = np.asarray(fitted)
+    return canvas
+
+
+VIDEOS = frozenset({".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm"})
+
+
+def read_video(path: Path, size: int, stride: int) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """(number, RGB uint8 [size, size, 3]) of every `stride`-th frame of the first video stream.
+
+    Raises MissingPackage without PyAV, and PyAV's own errors for what it cannot decode.
+    """
+    try:
+        import av  # type: ignore[import-not-found,unused-ignore]
+    except ImportError as error:
+        raise MissingPackage("av", "video") from error
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        frames: Iterator[Any] = container.decode(stream)  # PyAV is typed in part
+        for number, frame in enumerate(frames):
+            if number % stride == 0:
+                yield number, fit_square(frame.to_image(), size)
+
 
 READ_AHEAD = 64
 STORE_CHUNK = 64

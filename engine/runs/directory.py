@@ -16,11 +16,11 @@ from types import TracebackType
 
 import numpy as np
 import yaml
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from dpa.engine.runs.environment import environment
 from dpa.engine.runs.errors import IncompleteRun, NotARun, RunBusy, RunExists
-from dpa.engine.runs.lock import lock
 from dpa.engine.runs.shards import discard_shard, read_shard, read_shards, shard_numbers, write_shard
 from dpa.models.atomic import disk_full_named, replacing, sync_folder, write_json, write_text
 from dpa.models.config import to_yaml
@@ -30,6 +30,7 @@ ENVIRONMENT = "env.json"
 COMMAND = "command.txt"
 RESULTS = "results.json"
 INCOMPLETE = "incomplete"
+LOCK = ".lock"
 PARTIAL = ".partial-*"  # what models.atomic has not finished
 
 
@@ -170,10 +171,18 @@ class RunDirectory:
     def holding(self) -> Iterator[None]:
         """Keeps other processes from writing to the run; the hold ends with the process, however that
         ends. Raises RunBusy. Without effect on systems that have no file locks."""
-        with lock(self.path / CONFIG) as held:
-            if not held:
-                raise RunBusy(self.path)
+        lock = FileLock(self.path / LOCK, blocking=False)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise RunBusy(self.path) from error
+        except NotImplementedError:  # a file system without locks
             yield
+            return
+        try:
+            yield
+        finally:
+            lock.release()
 
     def __enter__(self) -> "RunDirectory":
         return self

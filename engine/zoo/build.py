@@ -12,7 +12,6 @@ from PIL import Image
 
 from dpa.engine.attack.config import AttackRunConfig
 from dpa.engine.attack.run import Networks, run_attack
-from dpa.engine.cli.console import fit_progress, training_progress
 from dpa.engine.evaluation_set import default_evaluation_set, recipe_key
 from dpa.engine.report.attack_report import write_attack_report
 from dpa.engine.runs.directory import RunDirectory
@@ -34,7 +33,8 @@ from dpa.models.training.checkpoint import (
 )
 from dpa.models.training.config import TrainConfig
 from dpa.models.training.loop import Trainer
-from dpa.models.training.regressor_fit import fit_on_store
+from dpa.models.training.record import Progress
+from dpa.models.training.regressor_fit import FitReport, fit_on_store
 from dpa.models.training.validation import Validation, validate
 from dpa.models.zoo.recipe import Recipe, read_recipe
 
@@ -95,6 +95,18 @@ def model_card(name: str, folder: Path, measured: Validation, attacked: dict[str
 
 Report = Callable[[int, int], None]
 
+
+@dataclass(frozen=True)
+class Watch:
+    """What a build tells while it works. making: called with (images, in all) of its data; training, fitting:
+    as the trainer and the regressor's fit tell; attacking: with (finished, succeeded)."""
+
+    making: Report = lambda done, total: None
+    training: Callable[[Progress], None] = lambda progress: None
+    fitting: FitReport = lambda what, done, total, note: None
+    attacking: Report = lambda finished, succeeded: None
+
+
 CARD, PICTURE = "README.md", "attack.webp"
 KIND = "a network of `zoo build`"
 PARTS = {WEIGHTS, CONFIG, CARD, PICTURE}
@@ -119,52 +131,51 @@ class Workshop:
     recipe: Recipe
     work: Path
     device: torch.device
+    watch: Watch = Watch()
 
     @property
     def run(self) -> Path:
         """The training run."""
         return self.work / self.name
 
-    def data(self, report: Report) -> PackedStore:
+    def data(self) -> PackedStore:
         """The training set, shared by recipes that ask for the same one."""
         name, outfits = f"data-{recipe_key(self.recipe.data)}", self.recipe.outfits
         path = self.work / "-".join((name, *outfits))
         if path.is_dir():
             return PackedStore.open(path)
         if outfits:
-            return generate_redressed(self.recipe.data, outfits, path, report)
-        return generate(self.recipe.data, path, report)
+            return generate_redressed(self.recipe.data, outfits, path, self.watch.making)
+        return generate(self.recipe.data, path, self.watch.making)
 
     def train(self, store: PackedStore) -> None:
         """Trains, or goes on from the newest checkpoint, or finds it done."""
         if (self.run / "model.safetensors").is_file():
             return
         trainer = Trainer(self.recipe.train, store, self.run, self.device)
-        with training_progress(self.recipe.train.total_steps) as report:
-            trainer.fit(bool(checkpoints(self.run)), report)
+        trainer.fit(bool(checkpoints(self.run)), self.watch.training)
 
     def fit(self, store: PackedStore) -> None:
         """Adds the regressor to the run."""
         network = read_network(self.run).to(self.device)
         if network.regressor is None:
-            with fit_progress() as report:
-                fit_on_store(network, self.run, store, self.recipe.regressor, report)
+            fit_on_store(network, self.run, store, self.recipe.regressor, self.watch.fitting)
 
 
-def build(workshop: Workshop, out: Path, report: Report) -> Path:
+def build(workshop: Workshop, out: Path) -> Path:
     """Makes OUT/NAME: weights in fp16, configuration, model card and picture. Returns the folder.
     Raises InsideThePackage, NotOurs where the folder holds something else, before anything is made."""
     folder = out / workshop.name
     if folder.resolve().is_relative_to(ZOO.resolve()):
         raise InsideThePackage(folder)
     claim(folder, KIND, _holds_a_network_alone)
-    store = workshop.data(report)
+    store = workshop.data()
     workshop.train(store)
     workshop.fit(store)
     trained = read_network(workshop.run)
     save_network(trained, folder, read_config(workshop.run).training, half=True)
     scratch = workshop.work / f"{workshop.name}-attack"
-    describe(workshop.name, folder, folder, scratch, workshop.device)
+    describe(workshop.name, folder, folder, scratch, workshop.device, workshop.watch.attacking)
     return folder
 
 
@@ -177,16 +188,21 @@ def _holds_a_network_alone(folder: Path) -> bool:
     return all(path.name in PARTS for path in folder.iterdir())
 
 
-def describe(name: str, folder: Path, into: Path, scratch: Path, device: torch.device) -> None:
+def describe(
+    name: str, folder: Path, into: Path, scratch: Path, device: torch.device, progress: Report | None = None
+) -> None:
     """Measures and attacks the network of `folder` on the whole default evaluation set, in the run directory
-    `scratch`, and writes its card and the card's picture, README.md and attack.webp, to `into`."""
+    `scratch`, and writes its card and the card's picture, README.md and attack.webp, to `into`. progress: of
+    the attack, called with (finished, succeeded)."""
     network = load_network(str(folder)).to(device)
     evaluation = default_evaluation_set()
     rows = np.arange(len(evaluation))
     measured = validate(network, evaluation, rows)
     settings = AttackRunConfig(protocol="paper", target=f"zoo:{name}", samples=len(rows))
     with RunDirectory.anew(scratch, "attack", settings.model_dump(mode="json")) as run:
-        attacked: dict[str, Any] = run_attack(run, Networks(network, network), evaluation, rows, settings)
+        attacked: dict[str, Any] = run_attack(
+            run, Networks(network, network), evaluation, rows, settings, progress=progress
+        )
         write_attack_report(run, attacked, evaluation)
     _save_small(scratch / "figures/samples.png", into / PICTURE)
     write_text(into / CARD, model_card(name, folder, measured, attacked))

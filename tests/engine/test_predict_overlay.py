@@ -14,7 +14,7 @@ from dpa.engine.prediction.overlay import (
     overlay_writer,
     place_skeleton,
 )
-from dpa.engine.prediction.writers import Batch
+from dpa.engine.prediction.stream import Batch
 
 GREY = np.full((120, 160, 3), 128, np.uint8)
 BOX = np.float32([0.25, 0.5, -0.5, 0.25])

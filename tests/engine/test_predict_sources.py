@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dpa.engine.prediction.pictures import fit_square, read_picture
-from dpa.engine.prediction.sources import Frame, NoSuchSource, Unreadable, count_frames, read_sources
+from dpa.engine.prediction.sources import (
+    Frame,
+    NoSuchSource,
+    Unreadable,
+    count_frames,
+    fit_square,
+    read_picture,
+    read_sources,
+)
 
 
 def picture(path: Path, width: int = 40, height: int = 40, colour=(200, 100, 50)) -> Path:

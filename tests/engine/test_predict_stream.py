@@ -10,10 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from dpa.engine.prediction.quarantine import keep_list
 from dpa.engine.prediction.sources import Frame, Unreadable
-from dpa.engine.prediction.stream import predict_stream
-from dpa.engine.prediction.writers import UnknownFormat, open_writer
+from dpa.engine.prediction.stream import UnknownFormat, keep_list, open_writer, predict_stream
 from dpa.engine.sessions.protocol import TensorSpec, TorchSession
 
 

@@ -10,7 +10,6 @@ import torch
 
 from dpa.engine.attack import writer as writing
 from dpa.engine.attack.loading import frame_batches
-from dpa.engine.attack.progress import Pace
 from dpa.engine.attack.writer import GROUPS_AHEAD, ShardWriter
 
 
@@ -132,12 +131,3 @@ def test_shards_end_by_rows_bytes_or_time(monkeypatch, limit, value, expected):
         for number, rows in zip(numbers, expected, strict=True)
         for name in ("adversarial", "samples.parquet")
     ]
-
-
-def test_speed_counts_from_the_first_report():
-    """600 of 1000 samples are there from before; 100 more take 20 seconds."""
-    now = iter([100.0, 100.0, 120.0, 120.0])
-    pace = Pace(1000, clock=lambda: next(now))
-    assert pace.note(600, 300) == "success 50.0 %"
-    assert pace.note(700, 350) == "5.0 samples/s, success 50.0 %"
-    assert pace.seconds_left(700) == 60

@@ -1,13 +1,17 @@
-"""What the commands that take networks have in common: how a network is named, and whose code may run."""
+"""What most commands take: networks, whose code may run, and a data set or the evaluation set instead."""
 
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dpa.models.trust import trusting_code
+
+if TYPE_CHECKING:
+    from dpa.models.data.store import PackedStore
 
 NETWORK = "zoo:NAME, a run directory or my_module:load"
 
@@ -37,3 +41,15 @@ def takes_networks(command: Callable[..., None]) -> Callable[..., None]:
     trusting.__signature__ = known.replace(parameters=[*known.parameters.values(), option])  # type: ignore[attr-defined]
     trusting.__annotations__ = {**command.__annotations__, "trust_code": TrustCode}
     return trusting
+
+
+def open_store(source: Path | None) -> "PackedStore":
+    """The packed set, or, where none is named, the default evaluation set, which is made once and kept."""
+    from dpa.engine.cli.progress import making_evaluation_set
+    from dpa.engine.evaluation_set import default_evaluation_set
+    from dpa.models.data.store import PackedStore
+
+    if source is not None:
+        return PackedStore.open(source)
+    with making_evaluation_set() as report:
+        return default_evaluation_set(report)

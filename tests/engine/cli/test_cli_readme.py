@@ -10,7 +10,7 @@ import typer
 
 from dpa.engine.cli.app import app
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```bash\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 COMMANDS = re.findall(r"\bdpa-engine [^\n#&|]+", "\n".join(BLOCKS))
