@@ -108,7 +108,9 @@ def _print(report: "BuildReport", out: Path) -> None:
     print_table(f"{out}: shift against fp32 torch", columns, rows)
 
 
-app = typer.Typer(cls=ReadableErrors, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    cls=ReadableErrors, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+)
 app.command("export")(takes_networks(export_engines))
 
 

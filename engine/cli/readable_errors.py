@@ -4,8 +4,6 @@ import os
 from typing import Any
 
 import typer
-from rich.console import Console
-from rich.text import Text
 from typer.core import TyperGroup
 
 from dpa.models.errors import DpaError
@@ -44,6 +42,9 @@ class ReadableErrors(TyperGroup):
 
 
 def _tell(title: str, message: str, error: BaseException) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
     notes = "\n".join(getattr(error, "__notes__", []))
     text = Text.assemble((title, "bold red"), ": " if message else "", message)
     if notes:

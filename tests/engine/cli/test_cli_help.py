@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from dpa.engine.cli.app import BENCH, COMMANDS, DATA, ZOO
+from dpa.engine.cli.lazy import Command
+
 SCRIPTS = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]["scripts"]
 
 HEAVY = (
@@ -23,6 +26,8 @@ HEAVY = (
     "skimage",
     "openvino",
 )
+NOT_FOR_A_LIST = (*HEAVY, "pydantic", "yaml", "rich")
+"""What a list of commands needs even less: it knows no settings and draws no boxes."""
 
 WALK = """
 import contextlib, importlib, io, json, sys, typer
@@ -64,6 +69,32 @@ def test_help_is_light(script: str) -> None:
             assert not named or "my_module:load" in text, f"{script} {command}: {text}"
     if script == "dpa-engine":
         assert {"data info", "doctor", "bench data"} <= answers.keys()
+
+
+@pytest.mark.parametrize("group", [[], ["data"], ["zoo"], ["bench"]])
+def test_a_list_of_commands_imports_none_of_them(group: list[str]) -> None:
+    code = (
+        "import sys\n"
+        "from dpa.engine.cli import main\n"
+        "sys.argv = ['dpa-engine', *sys.argv[1:], '--help']\n"
+        "try:\n    main()\n"
+        "except SystemExit:\n    pass\n"
+        "print('LOADED', *sys.modules)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code, *group], check=True, capture_output=True, text=True)
+    said, _, loaded = ran.stdout.partition("LOADED")
+    assert "Commands:" in said and "..." not in said.partition("Commands:")[2]
+    assert set(loaded.split()) & set(NOT_FOR_A_LIST) == set()
+
+
+def test_a_list_says_of_each_command_what_the_command_says_of_itself() -> None:
+    """Its first sentence, unless the list shortens what needs more."""
+    for entries in (COMMANDS, DATA, ZOO, BENCH):
+        for name, entry in entries.items():
+            if isinstance(entry, Command):
+                help_text = " ".join((entry.made(name).help or "").split())
+                begins = entry.told.partition(":")[0] if name == "long-run" else entry.told.rstrip(".")
+                assert help_text.startswith(begins), name
 
 
 def test_the_walk_notices_a_heavy_import() -> None:
