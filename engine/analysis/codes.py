@@ -11,6 +11,7 @@ from torch import Tensor
 from dpa.engine.attack.objective import Generator
 from dpa.engine.attack.state import Rows
 from dpa.models.data.store import PackedStore, as_images
+from dpa.models.finite import require_finite
 
 
 class Network(Generator, Protocol):
@@ -45,7 +46,8 @@ class Codes(Rows):
 def encode_rows(
     network: Network, store: PackedStore, rows: NDArray[np.int64], device: torch.device, batch: int = BATCH
 ) -> Codes:
-    """h_a, h_p = E(S(I)) of some frames (at least one), and the boxes that S found."""
+    """h_a, h_p = E(S(I)) of some frames (at least one), and the boxes that S found. Raises
+    NonFiniteOutputs: an analysis is of all its frames together."""
     parts = []
     for start in range(0, len(rows), batch):
         index = rows[start : start + batch]
@@ -54,19 +56,23 @@ def encode_rows(
             box = network.localise(frames)
             h_a, h_p = network.encode(network.crop(frames, box))
         parts.append(Codes(torch.from_numpy(index), h_a, h_p, box))
-    return Codes.cat(parts)
+    codes = Codes.cat(parts)
+    require_finite("boxes and codes are", codes.box, codes.appearance, codes.pose)
+    return codes
 
 
 def predict_rows(
     network: Network, store: PackedStore, rows: NDArray[np.int64], device: torch.device, batch: int = BATCH
 ) -> NDArray[np.float64]:
-    """φ(E(S(I))) of some frames (at least one): [n, J, 3] mm, root-relative."""
+    """φ(E(S(I))) of some frames (at least one): [n, J, 3] mm, root-relative. Raises NonFiniteOutputs."""
     parts = []
     for start in range(0, len(rows), batch):
         with torch.no_grad():
             frames = store.frames_at(rows[start : start + batch]).to(device)
             parts.append(network.predict(frames).double().cpu())
-    poses: NDArray[np.float64] = torch.cat(parts).numpy()
+    predicted = torch.cat(parts)
+    require_finite("poses are", predicted)
+    poses: NDArray[np.float64] = predicted.numpy()
     return poses
 
 

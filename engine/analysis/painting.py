@@ -11,6 +11,7 @@ from torch import Tensor
 from dpa.engine.analysis.codes import BATCH, Backgrounds, Network
 from dpa.engine.attack.state import Rows
 from dpa.kernels import composite, crop
+from dpa.models.finite import require_finite
 
 
 @dataclass(frozen=True)
@@ -44,14 +45,16 @@ def reread_pose(
     network: Network, painted: Painted, box: Tensor, backgrounds: Backgrounds, batch: int = BATCH
 ) -> Tensor:
     """φ(E(S(composite))): the network's pose from its own pictures, put into full frames and found there
-    again, as the attack does it. Returns [n, J, 3] mm."""
+    again, as the attack does it. Returns [n, J, 3] mm. Raises NonFiniteOutputs."""
     parts = []
     with torch.no_grad():
         for rows in torch.split(torch.arange(len(painted), device=box.device), batch):
             part, behind = painted.take(rows), backgrounds.index[rows]
             frames = composite(part.rgb, part.mask, box[rows], backgrounds.plates, behind)
             parts.append(network.predict(frames))
-    return torch.cat(parts)
+    poses = torch.cat(parts)
+    require_finite("poses of its own pictures are", poses)
+    return poses
 
 
 Array = NDArray[np.float64]

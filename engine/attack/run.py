@@ -71,6 +71,7 @@ def run_attack(
             seconds=float(samples["elapsed_s"].max()),
             device=device_in_words(networks.device),
             versions=versions(),
+            blind=getattr(networks.target, "blind", False),
         )
         results = summarise(samples, facts)
         run.write_json(RESULTS, results)

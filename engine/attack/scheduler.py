@@ -143,6 +143,9 @@ class Scheduler:
         verdict = self.judge(h_a, slots.scene)
         statuses = torch.full_like(slots.index, status, dtype=torch.int8)
         if status is Status.FAILED:
+            # no optimiser leaves its place without a gradient: this sample was never attacked
+            still = (slots.h_a == slots.h_a0).all(dim=1) & (slots.iteration > 0)
+            statuses[still] = Status.NO_GRADIENT
             statuses[verdict.error > self.min_error_mm] = Status.SUCCESS
         finish(replace(slots, judged=slots.judged + 1).result(h_a, verdict, statuses))
 

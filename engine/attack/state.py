@@ -92,6 +92,7 @@ class Status(IntEnum):
     FAILED = 0
     SUCCESS = 1
     NONFINITE = 2
+    NO_GRADIENT = 3
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class AttackResult(Rows):
 
     index: [n] int64, the sample's number in the source.
     success: [n] bool, the judge's word. status: [n] int8, see Status; a nonfinite sample is frozen at
-        its last finite state and never a success.
+        its last finite state and never a success; one without gradient never moved, so nothing was tried.
     iterations: [n] int64, updates of the appearance code until the attack of this sample ended.
     initial_error_mm, final_error_mm: [n] MPJPE against `initial_pose` of the frames synthesised with
         h_a0 and with h_a, both by the judge. A failed sample holds its best h_a.

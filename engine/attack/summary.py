@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dpa.engine.attack.config import AttackConfig
+from dpa.engine.attack.state import Status
+from dpa.models.finite import NonFiniteOutputs
 
 Column = NDArray[np.generic]
 
 COLUMNS = (
     "subject",
+    "status",
     "success",
     "iterations",
     "initial_error_mm",
@@ -44,7 +48,8 @@ def data_note(source: str) -> str:
 class RunFacts:
     """What a summary says beside the samples. backend: the step that ran, whichever `auto` picked.
     seconds: wall time of preparation, steps, judging and the writing that they waited for, without loading
-    networks; of a run that was stopped, without what the stops lost."""
+    networks; of a run that was stopped, without what the stops lost. blind: the target's pose has no gradient
+    by construction, so that not to move is its answer, and counts."""
 
     target: str
     generator: str
@@ -53,21 +58,32 @@ class RunFacts:
     seconds: float
     device: str
     versions: Mapping[str, str]
+    blind: bool = False
 
 
 def summarise(samples: Mapping[str, Column], facts: RunFacts) -> dict[str, object]:
     """The results of a run.
 
-    samples: columns of equal length n ≥ 1, those of COLUMNS (see `samples.py`). Means leave out samples
-    whose figure is not finite (an unchanged picture's PSNR, a nonfinite sample's errors) and are None
-    where none is left; success counts every sample.
+    samples: columns of equal length n ≥ 1, those of COLUMNS (see `samples.py`). Samples for which the network
+    gave out no finite numbers, or no gradient at all, are counted as `nonfinite` and `no_gradient` and are
+    part of no mean and no rate. Means leave out, too, what is not finite of a sound sample (an unchanged
+    picture's PSNR), and are None where none is left. Raises NonFiniteOutputs where no sample is left.
     """
+    n, everything = len(samples["status"]), samples
+    nonfinite = samples["status"] == Status.NONFINITE
+    still = (samples["status"] == Status.NO_GRADIENT) & (not facts.blind)
+    if (nonfinite | still).all():
+        what = NONFINITE if nonfinite.any() else NO_GRADIENT
+        raise NonFiniteOutputs(what, n, n)
+    samples = {name: column[~(nonfinite | still)] for name, column in samples.items()}
     iterations = samples["iterations"].astype(float)
     subjects = samples["subject"].astype(str)
     return {
         "target": facts.target,
         "generator": facts.generator,
-        "n": len(iterations),
+        "n": n,
+        "nonfinite": int(nonfinite.sum()),
+        "no_gradient": int(still.sum()),
         "seed": facts.config.seed,
         "min_error_mm": facts.config.min_error_mm,
         "max_steps": facts.config.max_steps,
@@ -87,8 +103,8 @@ def summarise(samples: Mapping[str, Column], facts: RunFacts) -> dict[str, objec
         },
         "image": {name: finite_mean(samples[name]) for name in ("ssim", "psnr_db", "mse")},
         "throughput": {
-            "samples_per_s": len(iterations) / facts.seconds,
-            "sample_iterations_per_s": float(iterations.sum()) / facts.seconds,
+            "samples_per_s": n / facts.seconds,
+            "sample_iterations_per_s": float(everything["iterations"].sum()) / facts.seconds,
         },
         "method": {
             "optimiser": facts.config.optimiser,
@@ -98,6 +114,17 @@ def summarise(samples: Mapping[str, Column], facts: RunFacts) -> dict[str, objec
         "device": facts.device,
         "versions": dict(facts.versions),
     }
+
+
+NONFINITE = "the networks gave out numbers that are not finite"
+NO_GRADIENT = "the target's pose has no gradient at the appearance code, so nothing was attacked,"
+
+
+def require_sound(results: Mapping[str, Any]) -> None:
+    """Raises NonFiniteOutputs where samples of a run are no part of its figures."""
+    for key, what in (("nonfinite", NONFINITE), ("no_gradient", NO_GRADIENT)):
+        if results.get(key):
+            raise NonFiniteOutputs(what, results[key], results["n"])
 
 
 def method_in_words(method: Mapping[str, object]) -> str:

@@ -137,6 +137,7 @@ def _attack(
 
     from dpa.engine.attack.resume import way_on
     from dpa.engine.attack.run import run_attack
+    from dpa.engine.attack.summary import require_sound
     from dpa.engine.cli.progress import of_attack, shown
     from dpa.engine.evaluation_set import choose_samples
     from dpa.engine.report.attack_report import write_attack_report
@@ -159,9 +160,10 @@ def _attack(
         page = write_attack_report(run, results, store)
     if as_json:
         typer.echo(json.dumps(results))
-        return
-    _print_results(results, store.source)
-    typer.echo(f"report: {page}")
+    else:
+        _print_results(results, store.source)
+        typer.echo(f"report: {page}")
+    require_sound(results)
 
 
 def _print_results(results: dict[str, Any], source: str) -> None:
@@ -185,6 +187,9 @@ def _print_results(results: dict[str, Any], source: str) -> None:
     right = results["mpjpe_ground_truth_mm"]
     truth = "these data hold no true poses" if right is None else f"{figure_text(right)} mm"
     image, speed, steps = results["image"], results["throughput"], results["iterations"]
+    for key, what in (("nonfinite", "no finite numbers"), ("no_gradient", "no gradient")):
+        if results[key]:
+            typer.echo(f"left out: {results[key]:,} samples with {what}")
     typer.echo(
         f"{PROTOCOL}.\n{data_note(source)}\n"
         f"prediction against true pose: {truth}\n"
@@ -197,8 +202,8 @@ def _print_results(results: dict[str, Any], source: str) -> None:
     )
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f} %"
 
 
 def _sweep(settings: "AttackRunConfig", networks: "Networks", store: "PackedStore", as_json: bool) -> None:

@@ -57,8 +57,16 @@ def predict(
     from dpa.engine.cli.progress import of_frames, shown
     from dpa.engine.prediction.overlay import both, overlay_writer
     from dpa.engine.prediction.sources import count_frames, read_sources
-    from dpa.engine.prediction.stream import jsonl_writer, keep_list, list_of, open_writer, predict_stream
+    from dpa.engine.prediction.stream import (
+        NONFINITE,
+        jsonl_writer,
+        keep_list,
+        list_of,
+        open_writer,
+        predict_stream,
+    )
     from dpa.models.errors import DpaError
+    from dpa.models.finite import NonFiniteOutputs
 
     if out is not None:
         list_of(out)
@@ -81,6 +89,8 @@ def predict(
             f"images/s on {session.backend} ({session.device})",
             err=out is None,
         )
+    if tally.nonfinite:
+        raise NonFiniteOutputs(NONFINITE, tally.nonfinite, tally.predicted + tally.nonfinite)
     if not tally.predicted:
         raise DpaError(f"nothing was predicted: {len(tally.quarantined)} unreadable files and no other")
 
@@ -119,6 +129,7 @@ def _summary(session: "Session", tally: "Tally", out: Path, kept: Path | None) -
     return {
         "out": str(out),
         "predicted": tally.predicted,
+        "nonfinite": tally.nonfinite,
         "unreadable": [{"source": bad.source, "reason": bad.reason} for bad in tally.quarantined],
         "unreadable_list": str(kept) if kept else None,
         "memory_mb": {"first_batch": tally.first_mb, "last_batch": tally.last_mb},

@@ -65,6 +65,7 @@ def _reproduce(settings: "ReproduceConfig", out: Path, as_json: bool, images: bo
     from dpa.engine.report.whole import write_whole_report
     from dpa.engine.reproduce.run import reproduce as carry_out
     from dpa.export.cached_pose import cached_pose_session
+    from dpa.models.finite import NonFiniteOutputs
 
     store = open_store(settings.source)
     with shown() as show:
@@ -73,8 +74,11 @@ def _reproduce(settings: "ReproduceConfig", out: Path, as_json: bool, images: bo
         page = write_whole_report(out, images=images)
     if as_json:
         typer.echo((out / "results.json").read_text(), nl=False)
-        return
-    typer.echo(f"{done.made} stages done, {done.reused} reused\nreport: {page}")
+    else:
+        typer.echo(f"{done.made} stages done, {done.reused} reused\nreport: {page}")
+    if done.unsound:
+        where = f"numbers that are not finite, or no gradient, in {', '.join(done.unsound)}: stages,"
+        raise NonFiniteOutputs(where, len(done.unsound), done.made + done.reused)
 
 
 def report(

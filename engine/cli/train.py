@@ -112,15 +112,19 @@ def fit_regressor(
     config = RegressorConfig(fraction=fraction, steps=steps, seed=seed)
     with shown() as show:
         held_out = fit_on_store(trained, network, store, config, show)
-    summary = validate(trained, store, held_out).summary()
+    measured = validate(trained, store, held_out)
+    summary = measured.summary()
     if json_:
-        typer.echo(json.dumps({"held_out_frames": len(held_out), **summary}))
+        counted = {"held_out_frames": len(held_out), "nonfinite": measured.nonfinite}
+        typer.echo(json.dumps({**counted, **summary}))
+        measured.require_sound()
         return
     typer.echo(
         f"on {len(held_out):,} held-out frames: "
         f"MPJPE {summary['mpjpe_mm']:.1f} mm (17 joints, root-relative, no alignment), "
         f"N-MPJPE {summary['n_mpjpe_mm']:.1f} mm, P-MPJPE {summary['p_mpjpe_mm']:.1f} mm"
     )
+    measured.require_sound()
 
 
 def evaluate(
@@ -147,16 +151,15 @@ def evaluate(
 
     store = PackedStore.open(data)
     loaded, rows = load_network(network).to(pick_device(device)), np.arange(len(store))
-    measured, drift = validate(loaded, store, rows), pose_time_spearman(loaded, store, rows)
-    per_subject = {
-        str(subject): measured.only(store.subject == subject).summary()
-        for subject in np.unique(store.subject)
-    }
+    measured = validate(loaded, store, rows)
+    drift = None if measured.nonfinite else pose_time_spearman(loaded, store, rows)
+    per_subject = measured.per_subject(store.subject)
     if json_:
-        result = {"network": network, "n": len(store), **measured.summary()}
+        result = {"network": network, "n": len(store), "nonfinite": measured.nonfinite, **measured.summary()}
         result["pose_time_spearman"] = drift and drift.codes
         result["true_pose_time_spearman"] = drift and drift.poses
         typer.echo(json.dumps({**result, "per_subject": per_subject}))
+        measured.require_sound()
         return
     names = list(measured.summary())
     lines = [[subject, *(f"{row[name]:.2f}" for name in names)] for subject, row in per_subject.items()]
@@ -166,3 +169,4 @@ def evaluate(
         typer.echo("pose_time_spearman: not to be had from fewer than three instants a video")
     else:
         typer.echo(f"pose_time_spearman: {drift.codes:.3f}; of the true poses: {drift.poses:.3f}")
+    measured.require_sound()

@@ -20,6 +20,7 @@ from dpa.models.artefacts import csv_of, json_lines_of, require_our_file
 from dpa.models.atomic import replacing, write_text
 from dpa.models.data.contract import JOINT_NAMES
 from dpa.models.errors import InputError
+from dpa.models.finite import finite_rows
 
 
 class UnknownFormat(InputError):
@@ -137,15 +138,19 @@ OURS: dict[str, Callable[[Path], bool]] = {
     ".parquet": _parquet_of_ours,
 }
 """By the ending of its name, whether a file holds predictions of an earlier call."""
+NONFINITE = "the network gave out numbers that are not finite"
 
 
 @dataclass
 class Tally:
-    """What a stream came to. seconds: from the first frame asked for to the last pose written; first_mb,
-    last_mb: resident memory of the process after the first and after the last batch, MB (None where
-    the system does not tell), so that a long run shows by itself whether it stays flat."""
+    """What a stream came to. nonfinite: frames for which the network gave out no finite numbers; no pose of
+    theirs is written, they are among the quarantined. seconds: from the first frame asked for to the last
+    pose written; first_mb, last_mb: resident memory of the process after the first and after the last
+    batch, MB (None where the system does not tell), so that a long run shows by itself whether it stays
+    flat."""
 
     predicted: int = 0
+    nonfinite: int = 0
     quarantined: list[Unreadable] = field(default_factory=list)
     seconds: float = 0.0
     first_mb: float | None = None
@@ -173,8 +178,10 @@ def predict_stream(
 
     def flush() -> None:
         if held:
-            write(_run(session, held))
-            tally.predicted += len(held)
+            sound = _sound(_run(session, held), tally)
+            if sound.sources:
+                write(sound)
+            tally.predicted += len(sound.sources)
             held.clear()
             tally.last_mb = resident_mb()
             tally.first_mb = tally.first_mb or tally.last_mb
@@ -193,6 +200,19 @@ def predict_stream(
             flush()
     flush()
     return tally
+
+
+def _sound(batch: Batch, tally: Tally) -> Batch:
+    """The frames whose pose and box are finite; the others are put on the tally."""
+    rows = finite_rows(batch.pose, batch.box)
+    if rows.all():
+        return batch
+    lost = np.flatnonzero(~rows).tolist()
+    tally.nonfinite += len(lost)
+    tally.quarantined += [Unreadable(batch.sources[row], batch.indices[row], NONFINITE) for row in lost]
+    kept = np.flatnonzero(rows).tolist()
+    sources, indices = [batch.sources[row] for row in kept], [batch.indices[row] for row in kept]
+    return Batch(sources, indices, batch.pixels[rows], batch.pose[rows], batch.box[rows])
 
 
 def resident_mb() -> float | None:

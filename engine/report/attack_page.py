@@ -81,12 +81,15 @@ def attack_markdown(
 
 def _headline(results: Results, already: int) -> str:
     unattacked = f" ({already} of them before any update)" if already else ""
+    left_out = sum(results.get(key, 0) for key in ("nonfinite", "no_gradient"))
+    without = f" {left_out:,} samples are left out: no finite numbers, or no gradient." if left_out else ""
+    limits = f"exceed {results['min_error_mm']:g} mm within {results['max_steps']}"
     return (
         f"Changing nothing but the appearance code, **{100 * results['success_rate']:.1f} %** of"
-        f" {results['n']:,} samples exceed {results['min_error_mm']:g} mm within {results['max_steps']}"
+        f" {results['n'] - left_out:,} samples {limits}"
         f" updates{unattacked}: mean error {figure_text(results['mpjpe_initial_mm'])} mm before the attack,"
         f" {figure_text(results['mpjpe_final_mm'])} mm after it. Errors are against the target's own"
-        f" prediction on the original frame, {_truth(results)}."
+        f" prediction on the original frame, {_truth(results)}.{without}"
     )
 
 
@@ -145,8 +148,8 @@ def _cells(errors: list[Errors] | tuple[Errors, ...] | None) -> list[str]:
     return [f"{value:.1f}" for cell in errors for value in cell]
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f} %"
 
 
 def _errors_note(data: Data) -> str:

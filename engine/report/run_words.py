@@ -35,9 +35,9 @@ def _method(run: AttackRun) -> str:
     return f" of {method_in_words(method)}" if method else ""
 
 
-def percent(share: float) -> str:
+def percent(share: float | None) -> str:
     """0.984 → "98.4 %"."""
-    return f"{100 * share:.1f} %"
+    return "–" if share is None else f"{100 * share:.1f} %"
 
 
 def arrow(pair: Pair | None) -> str:

@@ -12,6 +12,7 @@ from dpa.engine.reproduce.participants import Member, Missing, find_members, fin
 from dpa.engine.reproduce.plan import plan
 from dpa.engine.reproduce.stage import KEY, KIND, Progress, Stage, carry_out_missing
 from dpa.engine.reproduce.work import Laboratory, PoseSession
+from dpa.engine.runs.directory import RESULTS, RunDirectory
 from dpa.engine.runs.environment import devices, versions
 from dpa.models.artefacts import claim
 from dpa.models.atomic import write_json
@@ -20,10 +21,12 @@ from dpa.models.data.store import PackedStore
 
 @dataclass(frozen=True)
 class Done:
-    """How many stages were carried out, and how many were there already."""
+    """How many stages were carried out, and how many were there already. unsound: those in which a network
+    gave out numbers that are not finite, or no gradient."""
 
     made: int
     reused: int
+    unsound: tuple[str, ...] = ()
 
 
 def reproduce(
@@ -42,7 +45,15 @@ def reproduce(
     write_json(out / NOTE, note(config, store, out, members, references, missing, stages))
     made = carry_out_missing(stages, out, progress)
     write_json(out / NOTE, note(config, store, out, members, references, missing, stages))
-    return Done(made, len(stages) - made)
+    return Done(made, len(stages) - made, tuple(stage.path for stage in stages if _unsound(out / stage.path)))
+
+
+def _unsound(folder: Path) -> bool:
+    """Whether a stage's results leave samples out."""
+    if not (folder / RESULTS).is_file():
+        return False
+    results = RunDirectory.open(folder).read_json(RESULTS)
+    return isinstance(results, dict) and bool(results.get("nonfinite") or results.get("no_gradient"))
 
 
 def has_note(out: Path) -> bool:

@@ -121,11 +121,9 @@ class Laboratory:
         """Reconstruction, box and pose of every frame: what `dpa-engine evaluate --json` prints."""
         rows = np.arange(len(self.store))
         measured = validate(self.network(member), self.store, rows)
-        subjects = {
-            str(name): measured.only(self.store.subject == name).summary()
-            for name in np.unique(self.store.subject)
-        }
-        run.write_json(RESULTS, {"n": len(rows), **measured.summary(), "per_subject": subjects})
+        subjects = measured.per_subject(self.store.subject)
+        told = {"n": len(rows), "nonfinite": measured.nonfinite, **measured.summary()}
+        run.write_json(RESULTS, {**told, "per_subject": subjects})
 
     def attack(self, settings: AttackRunConfig, roles: "Pair", run: RunDirectory, report: Report) -> None:
         """One cell of the matrix of attacks, as `dpa-engine attack` does it."""

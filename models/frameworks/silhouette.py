@@ -114,7 +114,9 @@ class ShapeLocaliser(Localiser):
 
 
 class SilhouetteNetwork(DisentangledNetwork):
-    """The network of the framework `silhouette`."""
+    """The network of the framework `silhouette`. blind: its pose has no gradient at the appearance code."""
+
+    blind = True
 
     def __init__(self, config: NetworkConfig, framework: str) -> None:
         super().__init__(config, framework)

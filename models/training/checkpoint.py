@@ -16,6 +16,7 @@ from dpa import __version__
 from dpa.models.atomic import sync_folder, write_bytes, write_json, write_text
 from dpa.models.config import Config
 from dpa.models.errors import InputError
+from dpa.models.finite import require_finite_weights
 from dpa.models.frameworks import make_network
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.frameworks.foreign import is_foreign, load_foreign
@@ -86,7 +87,8 @@ def read_config(folder: Path) -> CheckpointConfig:
 
 
 def read_network(folder: Path) -> DisentangledNetwork:
-    """The network of a checkpoint, in fp32 and eval mode. Raises NotANetwork, BrokenCheckpoint."""
+    """The network of a checkpoint, in fp32 and eval mode. Raises NotANetwork, BrokenCheckpoint,
+    NonFiniteWeights."""
     config = read_config(folder)
     network = make_network(config.network, config.framework)
     if config.regressor:
@@ -100,6 +102,7 @@ def read_network(folder: Path) -> DisentangledNetwork:
             "the weights that its config.yaml describes",
             "restore the file or train again",
         ) from error
+    require_finite_weights(str(folder / WEIGHTS), network.state_dict().items())
     network.source = folder
     return network.eval()
 
@@ -126,8 +129,12 @@ def network_folder(spec: str) -> Path:
 def load_network(spec: str) -> DisentangledNetwork:
     """A trained network by name, in eval mode and frozen: `zoo:NAME`, a run directory, a framework of the
     user's own as `my_module:load`, or the file of a compiled program. Raises NotANetwork, BrokenCheckpoint,
-    NoSuchFramework, NotAFramework, NotAPoseProgram."""
-    network = load_foreign(spec).eval() if is_foreign(spec) else read_network(network_folder(spec))
+    NoSuchFramework, NotAFramework, NotAPoseProgram, UntrustedCode, NonFiniteWeights."""
+    if is_foreign(spec):
+        network = load_foreign(spec).eval()
+        require_finite_weights(spec, network.state_dict().items())
+    else:
+        network = read_network(network_folder(spec))
     for parameter in network.parameters():
         parameter.requires_grad_(False)
     return network

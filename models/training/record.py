@@ -138,8 +138,11 @@ class Record:
     ) -> None:
         """Validates on a thinned choice of the rows."""
         thinned = rows[:: max(1, len(rows) // VALIDATION_ROWS)][:VALIDATION_ROWS]
-        summary = validate(network, store, thinned).summary()
-        self._note(step, {f"held_out/{name}": value for name, value in summary.items()})
+        measured = validate(network, store, thinned)
+        values = {"nonfinite": float(measured.nonfinite)} if measured.nonfinite else {}
+        if measured.nonfinite < len(thinned):
+            values |= measured.summary()
+        self._note(step, {f"held_out/{name}": value for name, value in values.items()})
 
     def pictures(self, step: int, outcome: Outcome) -> None:
         """The grid of targets, reconstructions and masks."""

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from dpa.models.config import Config
 from dpa.models.data.store import PackedStore
 from dpa.models.errors import InputError
+from dpa.models.finite import require_finite
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.networks.regressor import Regressor
 from dpa.models.training.batches import BatchSource, split_sequences, step_generator
@@ -56,7 +57,7 @@ def pose_codes(
     """E(S(I)) for the rows, in eval mode: batch statistics must not see what is being measured.
 
     crops_at: (frames, box of S) → crops [B, 3, s, s]; the network's own crop where it is not given.
-    report: gets the number of rows done.
+    report: gets the number of rows done. Raises NonFiniteOutputs.
     """
     source = BatchSource(store, next(network.parameters()).device)
     network.eval()
@@ -68,7 +69,9 @@ def pose_codes(
             codes.append(network.encode(crops_at(frames, network.localise(frames)))[1])
             if report is not None:
                 report(start + len(frames))
-    return LabelledCodes(torch.cat(codes), torch.from_numpy(store.poses[rows].copy()).to(codes[0].device))
+    made = torch.cat(codes)
+    require_finite("pose codes are", made)
+    return LabelledCodes(made, torch.from_numpy(store.poses[rows].copy()).to(made.device))
 
 
 def varied_codes(

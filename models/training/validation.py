@@ -14,6 +14,7 @@ from torch import Tensor
 
 from dpa.kernels.reference import crop
 from dpa.models.data.store import PackedStore
+from dpa.models.finite import NonFiniteOutputs, finite_rows
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.frameworks.reconstruction import psnr
 from dpa.models.training.batches import BatchSource
@@ -46,6 +47,9 @@ def p_mpjpe(predicted: Poses, truth: Poses) -> Poses:
     return mpjpe(scale[:, None, None] * (p @ (u @ vt)) + centre_t, truth)
 
 
+NONFINITE = "the network gave out numbers that are not finite"
+
+
 @dataclass(frozen=True)
 class Validation:
     """Per-sample figures, all [N]; PSNR is None without a decoder, pose errors are without a regressor or
@@ -67,8 +71,31 @@ class Validation:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return replace(self, **{name: value[chosen] for name, value in values.items() if value is not None})
 
+    @property
+    def nonfinite(self) -> int:
+        """Of how many samples a figure is not finite, because the network gave out no finite numbers."""
+        return int((~self._sound()).sum())
+
+    def _sound(self) -> NDArray[np.bool_]:
+        # a perfect picture's PSNR is infinite
+        quality = None if self.psnr_db is None else np.where(np.isposinf(self.psnr_db), 0.0, self.psnr_db)
+        return finite_rows(quality, self.box_iou, self.mpjpe_mm)
+
+    def require_sound(self) -> None:
+        """Raises NonFiniteOutputs where a sample is no part of the summary."""
+        if self.nonfinite:
+            raise NonFiniteOutputs(NONFINITE, self.nonfinite, len(self.box_iou))
+
+    def per_subject(self, subjects: NDArray[np.str_]) -> dict[str, dict[str, float]]:
+        """The summary of each subject that has a sound sample. subjects: [N], whose each sample is."""
+        parts = {str(name): self.only(subjects == name) for name in np.unique(subjects)}
+        return {name: part.summary() for name, part in parts.items() if part.nonfinite < len(part.box_iou)}
+
     def summary(self) -> dict[str, float]:
-        """Means over the samples."""
+        """Means over the samples of which every figure is finite. Raises NonFiniteOutputs without any."""
+        sound = self._sound()
+        if not sound.any():
+            self.require_sound()
         named = {
             "psnr_db": self.psnr_db,
             "box_iou": self.box_iou,
@@ -76,7 +103,7 @@ class Validation:
             "n_mpjpe_mm": self.n_mpjpe_mm,
             "p_mpjpe_mm": self.p_mpjpe_mm,
         }
-        return {name: float(np.mean(value)) for name, value in named.items() if value is not None}
+        return {name: float(np.mean(value[sound])) for name, value in named.items() if value is not None}
 
 
 def box_iou(first: Tensor, second: Tensor) -> Tensor:
@@ -119,9 +146,12 @@ def validate(
     if not poses or np.isnan(store.poses[rows]).any():
         return Validation(psnr_db, iou, None, None, None)
     predicted, truth = torch.cat(poses).double().numpy(), store.poses[rows].astype(np.float64)
-    return Validation(
-        psnr_db, iou, mpjpe(predicted, truth), n_mpjpe(predicted, truth), p_mpjpe(predicted, truth)
-    )
+    sound = finite_rows(predicted)
+    errors = np.full((3, len(rows)), np.nan)
+    if sound.any():
+        measures = (mpjpe, n_mpjpe, p_mpjpe)
+        errors[:, sound] = [measure(predicted[sound], truth[sound]) for measure in measures]
+    return Validation(psnr_db, iou, *errors)
 
 
 FEWEST_INSTANTS = 3

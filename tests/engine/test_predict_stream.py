@@ -116,3 +116,21 @@ def test_a_stream_that_breaks_leaves_no_file(session, tmp_path: Path) -> None:
 def test_unknown_format(tmp_path: Path) -> None:
     with pytest.raises(UnknownFormat, match=r"poses\.xml"), open_writer(tmp_path / "poses.xml"):
         pytest.fail("opened a format that does not exist")
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+def test_a_pose_that_is_no_number_is_counted_and_never_written(session, tmp_path: Path, suffix: str) -> None:
+    class Broken(TorchSession):
+        def run(self, feeds, *more):
+            made = super().run(feeds, *more)
+            made["pose"][1::2, 4, 2] = np.inf
+            return made
+
+    broken = Broken(MeanColour(), session.inputs, session.outputs)
+    out = tmp_path / f"poses{suffix}"
+    with open_writer(out) as write:
+        tally = predict_stream(broken, [item(n) for n in range(5)], write, 4)
+    assert (tally.predicted, tally.nonfinite) == (3, 2)
+    assert [(bad.source, bad.index) for bad in tally.quarantined] == [("set", 1), ("set", 3)]
+    assert [index for _, index, _, _ in rows_of(out)] == [0, 2, 4]
+    assert "nan" not in out.read_bytes().decode(errors="replace").lower() or suffix == ".parquet"

@@ -145,3 +145,12 @@ def test_an_injected_prediction_is_the_reference(linear_network, grey_frames):
 def test_a_network_in_training_mode_is_refused(linear_network, grey_frames):
     with pytest.raises(TrainingMode, match="eval"):
         attack(linear_network().train(), grey_frames(1))
+
+
+def test_a_sample_without_gradient_was_not_attacked(linear_network, grey_frames):
+    """Its pose cannot be reached, so that it stays where it is says nothing of the network."""
+    network = linear_network(offset=1)
+    regress = network.regress
+    network.regress = lambda code: regress(code.detach()) + 0 * code.sum()
+    result = attack(network, grey_frames(50, 60), min_error_mm=40, step_size=1, max_steps=5)
+    assert result.status.tolist() == [Status.NO_GRADIENT] * 2 and not result.success.any()
