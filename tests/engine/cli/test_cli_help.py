@@ -84,7 +84,8 @@ def test_a_list_of_commands_imports_none_of_them(group: list[str]) -> None:
     ran = subprocess.run([sys.executable, "-c", code, *group], check=True, capture_output=True, text=True)
     said, _, loaded = ran.stdout.partition("LOADED")
     assert "Commands:" in said and "..." not in said.partition("Commands:")[2]
-    assert set(loaded.split()) & set(NOT_FOR_A_LIST) == set()
+    by_typer = {"pydantic"} if group else set()  # typer itself looks for it when it reads a value
+    assert set(loaded.split()) & set(NOT_FOR_A_LIST) <= by_typer
 
 
 def test_a_list_says_of_each_command_what_the_command_says_of_itself() -> None:
