@@ -56,16 +56,26 @@ class AttackConfig(Config):
         "protocol": ("optimiser", "step_size", "backend"),
     }
 
-    protocol: ProtocolName | None = None
-    min_error_mm: float = Field(default=175.0, gt=0)
-    max_steps: int = Field(default=200, ge=0)
-    optimiser: OptimiserName = "polyak"
-    step_size: float = Field(default=STEP_SIZES["polyak"], gt=0)
-    batch: int = Field(default=256, ge=1)
-    freeze_box: bool = False
+    protocol: ProtocolName | None = Field(
+        None, description="paper: what the tables are made with, Adam at 0.5 and the step eager."
+    )
+    min_error_mm: float = Field(175.0, gt=0, description="Success is an MPJPE above this, in mm.")
+    max_steps: int = Field(200, ge=0, description="Updates of a sample at most.")
+    optimiser: OptimiserName = Field(
+        "polyak", description="adam, sgd (unit gradients), sign, or polyak (adapts per sample)."
+    )
+    step_size: float = Field(
+        STEP_SIZES["polyak"],
+        gt=0,
+        description="In units of the appearance code; another optimiser has its own.",
+    )
+    batch: int = Field(256, ge=1, description="Samples attacked at once.")
+    freeze_box: bool = Field(False, description="No gradient through the target's box.")
     clamp: bool = True
-    backend: BackendName = "auto"
-    seed: int = 0
+    backend: BackendName = Field(
+        "auto", description="eager, fused, compiled, or auto: the fastest in a short trial, named in results."
+    )
+    seed: int = Field(0, description="Picks the samples.")
 
     @model_validator(mode="before")
     @classmethod
@@ -88,13 +98,18 @@ class AttackRunConfig(AttackConfig):
     adversarial frames are kept; the figures are of all samples, and the report shows some of these.
     """
 
-    target: str = "zoo:nsd"
-    generator: str = ""
-    source: Path | None = None
-    samples: int = Field(default=256, ge=1)
+    target: str = Field(
+        "zoo:nsd",
+        description="Network that is attacked: zoo:NAME, a run, my_module:load or a program.",
+    )
+    generator: str = Field("", description="Network that paints the pictures; without one, the target.")
+    source: Path | None = Field(
+        None, description="Packed data set; without one, an evaluation set is made once and kept."
+    )
+    samples: int = Field(256, ge=1, description="Frames to attack at most.")
     pictures: int = Field(default=256, ge=1)
-    subjects: tuple[str, ...] | None = None
-    device: str = "auto"
+    subjects: tuple[str, ...] | None = Field(None, description="Only these subjects, as S1,S5.")
+    device: str = Field("auto", description="auto, cpu or cuda.")
 
     @model_validator(mode="before")
     @classmethod

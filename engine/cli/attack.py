@@ -1,14 +1,16 @@
 """`dpa-engine attack`: the appearance-only attack of the paper on a trained network."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dpa.engine.attack.config import AttackRunConfig
 from dpa.engine.cli.inputs import open_store
+from dpa.engine.cli.options import ARGUMENT, offers
 
 if TYPE_CHECKING:
-    from dpa.engine.attack.config import AttackRunConfig
     from dpa.engine.attack.run import Networks
     from dpa.engine.runs.directory import RunDirectory
     from dpa.models.data.store import PackedStore
@@ -16,38 +18,28 @@ if TYPE_CHECKING:
 Flag = typer.Option
 
 
+@offers(
+    AttackRunConfig,
+    {
+        "source": ARGUMENT,
+        "target": "--target",
+        "generator": "--generator",
+        "batch": "--batch",
+        "samples": "--samples",
+        "min_error_mm": "--min-error",
+        "max_steps": "--max-steps",
+        "optimiser": "--optimiser",
+        "protocol": "--protocol",
+        "step_size": "--step-size",
+        "freeze_box": "--freeze-box",
+        "backend": "--backend",
+        "subjects": "--subjects",
+        "seed": "--seed",
+        "device": "--device",
+    },
+)
 def attack(
-    source: Annotated[
-        Path | None,
-        typer.Argument(help="Packed data set; without one, an evaluation set is made once and kept."),
-    ] = None,
-    target: Annotated[
-        str | None,
-        Flag(help="Network that is attacked: zoo:NAME, a run, my_module:load or a program. [zoo:nsd]"),
-    ] = None,
-    generator: Annotated[str | None, Flag(help="Network that paints the pictures. [the target]")] = None,
-    batch: Annotated[int | None, Flag(min=1, help="Samples attacked at once. [256]")] = None,
-    samples: Annotated[int | None, Flag(min=1, help="Frames to attack at most. [256]")] = None,
-    min_error: Annotated[float | None, Flag(help="Success is an MPJPE above this, in mm. [175]")] = None,
-    max_steps: Annotated[int | None, Flag(min=0, help="Updates of a sample at most. [200]")] = None,
-    optimiser: Annotated[
-        str | None, Flag(help="adam, sgd (unit gradients), sign, or polyak (adapts per sample). [polyak]")
-    ] = None,
-    protocol: Annotated[
-        str | None,
-        Flag(help="paper: what the tables are made with, Adam at 0.5 and the step eager. [none]"),
-    ] = None,
-    step_size: Annotated[float | None, Flag(help="In units of the appearance code. [by optimiser]")] = None,
-    freeze_box: Annotated[
-        bool | None, Flag("--freeze-box/--no-freeze-box", help="No gradient through the target's box.")
-    ] = None,
-    backend: Annotated[
-        str | None,
-        Flag(help="eager, fused, compiled, or auto: the fastest in a short trial, named in results. [auto]"),
-    ] = None,
-    subjects: Annotated[str | None, Flag(metavar="S1,S5", help="Only these subjects. [all]")] = None,
-    seed: Annotated[int | None, Flag(help="Picks the samples. [0]")] = None,
-    device: Annotated[str | None, Flag(help="auto, cpu or cuda. [auto]")] = None,
+    flags: Mapping[str, object],
     out: Annotated[Path | None, Flag(help="Run directory. [runs/attack-TIME]")] = None,
     resume: Annotated[
         Path | None, Flag(metavar="RUN", help="Go on with a run that was stopped, with its settings.")
@@ -70,28 +62,10 @@ def attack(
     polyak, whose step adapts to each sample, is the fastest at equal success and change of the picture.
     Tables (zoo card, reproduce) are made with --protocol paper.
     """
-    from dpa.engine.attack.config import AttackRunConfig
     from dpa.engine.attack.resume import OptionWithResume, resumed_settings
     from dpa.engine.runs.directory import RunDirectory
     from dpa.models.config import load_config, to_yaml
 
-    flags = {
-        "source": source,
-        "target": target,
-        "generator": generator,
-        "batch": batch,
-        "samples": samples,
-        "min_error_mm": min_error,
-        "max_steps": max_steps,
-        "protocol": protocol,
-        "optimiser": optimiser,
-        "step_size": step_size,
-        "freeze_box": freeze_box,
-        "backend": backend,
-        "subjects": tuple(subjects.split(",")) if subjects else None,
-        "seed": seed,
-        "device": device,
-    }
     run = None
     if resume is None:
         settings = load_config(AttackRunConfig, config, set_ or (), flags)
