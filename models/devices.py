@@ -48,6 +48,11 @@ def records_graphs(device: torch.device) -> bool:
     return device.type == "cuda"
 
 
+def fuses_optimisers(device: torch.device) -> bool:
+    """Whether PyTorch's optimisers take their step there in one kernel for all weights."""
+    return device.type == "cuda"
+
+
 def wait(device: torch.device) -> None:
     """Until all that was asked of the device is done."""
     if is_gpu(device):

@@ -108,6 +108,15 @@ def average_gradients(module: torch.nn.Module) -> None:
         gradient.copy_(values.view_as(gradient))
 
 
+def of_the_first(value: float) -> float:
+    """The first process's value, in all of them."""
+    if count() == 1:
+        return value
+    told = [value]
+    dist.broadcast_object_list(told)
+    return told[0]
+
+
 def wait_for_all() -> None:
     """Returns when every process has come here."""
     if count() > 1:

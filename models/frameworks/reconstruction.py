@@ -5,6 +5,7 @@ subtraction, without any annotation."""
 from dataclasses import dataclass
 
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -65,6 +66,7 @@ class ReconstructionWeights(Config):
     box_prior: float = 0.005
     prior_scale: float = 0.4
     mask_start: float = 0.05
+    edge_scales: int = Field(3, ge=1, description="levels of the pyramid on which edges are compared")
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ def reconstruct(
     prior = mean_box[2:].square().sum() + (mean_box[:2] - weights.prior_scale).square().sum()
     terms = {
         "pixel": weights.pixel * F.mse_loss(image, target),
-        "perceptual": weights.perceptual * edge_distance(image, target),
+        "perceptual": weights.perceptual * edge_distance(image, target, weights.edge_scales),
         "frame": weights.frame * F.mse_loss(frame, view.thumbnails),
         "box_prior": weights.box_prior * prior,
         "mask_start": weights.mask_start * coin_cost(mask, silhouette_guess(target, plate_crops)),

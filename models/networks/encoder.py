@@ -98,6 +98,13 @@ class Trunk(nn.Module):
         y: Tensor = self.stages(self.stem(x))
         return y
 
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """The stem's output and every block's; the last one is `forward`'s."""
+        found = [self.stem(x)]
+        for block in self.stages:
+            found.append(block(found[-1]))
+        return found
+
 
 SCALE_FLOOR = 0.2
 TRANSLATION_LIMIT = 0.8
@@ -171,6 +178,13 @@ class Encoder(nn.Module):
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         """[B, 3, s, s] in [0, 1] → h_a [B, 128], h_p [B, 600]."""
-        shared = self.head(self.trunk((crops - 0.5) * self.window))
-        codes = self.codes(shared.flatten(1)).to(crops.dtype)
+        return self._codes(self.trunk((crops - 0.5) * self.window), crops.dtype)
+
+    def read(self, crops: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
+        """As `forward`, and before the codes what the trunk saw on the way: see `Trunk.maps`."""
+        maps = self.trunk.maps((crops - 0.5) * self.window)
+        return maps, *self._codes(maps[-1], crops.dtype)
+
+    def _codes(self, seen: Tensor, kind: torch.dtype) -> tuple[Tensor, Tensor]:
+        codes = self.codes(self.head(seen).flatten(1)).to(kind)
         return codes[:, : self.appearance_dim], codes[:, self.appearance_dim :]

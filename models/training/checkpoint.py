@@ -3,6 +3,8 @@ pickle anywhere."""
 
 import json
 import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -163,16 +165,25 @@ def checkpoints(run: Path) -> list[Path]:
     return sorted(path for path in (run / "checkpoints").glob("step-*") if path.suffix != ".partial")
 
 
+@dataclass(frozen=True)
+class Reached:
+    """How far a training is: steps taken, and seconds that they took."""
+
+    step: int = 0
+    seconds: float = 0.0
+
+
 def save_state(
     run: Path,
-    step: int,
+    reached: Reached,
     network: DisentangledNetwork,
-    extra: nn.Module | None,
-    optimisers: dict[str, torch.optim.Optimizer],
+    rivals: Mapping[str, nn.Module],
+    optimisers: Mapping[str, torch.optim.Optimizer],
     training: dict[str, object],
 ) -> Path:
-    """Writes checkpoints/step-NNNNNNNN under a temporary name, renames it, and drops old ones."""
-    final = run / "checkpoints" / f"step-{step:08d}"
+    """Writes checkpoints/step-NNNNNNNN under a temporary name, renames it, and drops old ones. rivals: the
+    networks that train against it, by the name of their file."""
+    final = run / "checkpoints" / f"step-{reached.step:08d}"
     partial = final.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     save_network(network, partial, training)
@@ -183,9 +194,10 @@ def save_state(
         for key, value in slot.items()
     }
     write_bytes(partial / "optimiser.safetensors", save(moments))
-    if extra is not None:
-        write_bytes(partial / "extra.safetensors", save(dict(extra.state_dict())))
-    write_json(partial / "state.json", {"step": step})
+    for name, rival in rivals.items():
+        weights = {key: value.contiguous() for key, value in rival.state_dict().items()}
+        write_bytes(partial / f"{name}.safetensors", save(weights))
+    write_json(partial / "state.json", {"step": reached.step, "seconds": reached.seconds})
     shutil.rmtree(final, ignore_errors=True)
     partial.rename(final)
     sync_folder(final.parent)
@@ -197,10 +209,11 @@ def save_state(
 def load_state(
     run: Path,
     network: DisentangledNetwork,
-    extra: nn.Module | None,
-    optimisers: dict[str, torch.optim.Optimizer],
-) -> int:
-    """Fills network and optimisers from the newest checkpoint; returns its step. Raises NothingToResume."""
+    rivals: Mapping[str, nn.Module],
+    optimisers: Mapping[str, torch.optim.Optimizer],
+) -> Reached:
+    """Fills networks and optimisers from the newest checkpoint; returns how far it is. Raises
+    NothingToResume."""
     found = checkpoints(run)
     if not found:
         raise NothingToResume(
@@ -209,8 +222,8 @@ def load_state(
     folder = found[-1]
     network.load_state_dict(read_network(folder).state_dict())
     network.train()
-    if extra is not None:
-        extra.load_state_dict(load_file(folder / "extra.safetensors"))
+    for name, rival in rivals.items():
+        rival.load_state_dict(load_file(folder / f"{name}.safetensors"))
     moments = load_file(folder / "optimiser.safetensors")
     for name, optimiser in optimisers.items():
         state: dict[int, dict[str, Tensor]] = {}
@@ -219,7 +232,8 @@ def load_state(
             if owner == name:
                 state.setdefault(int(index), {})[slot] = value
         optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
-    return int(json.loads((folder / "state.json").read_text())["step"])
+    state_file = json.loads((folder / "state.json").read_text())
+    return Reached(int(state_file["step"]), float(state_file.get("seconds", 0)))
 
 
 def newest_weights(run: Path) -> Path | None:

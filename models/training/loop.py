@@ -1,26 +1,28 @@
-"""One training loop for all frameworks: start of the localiser, joint training, refinement, resume, one
+"""One training loop for all frameworks and phases (`training/phases.py`): the steps, the clock, resume, one
 process or several (`models/distributed.py`)."""
 
-from collections.abc import Callable
+import itertools
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from dpa.models import distributed
 from dpa.models.artefacts import claim, require_ours
 from dpa.models.data.store import PackedStore
-from dpa.models.distributed import share_statistics
+from dpa.models.devices import Download, fuses_optimisers, is_gpu
 from dpa.models.errors import DpaError, InputError
 from dpa.models.frameworks import make_network, make_objective
 from dpa.models.frameworks.base import DisentangledNetwork
-from dpa.models.frameworks.objective import FrameBatch, Objective, Outcome
-from dpa.models.frameworks.reconstruction import background_boxes
-from dpa.models.networks.config import PRESETS
+from dpa.models.frameworks.objective import FrameBatch, Outcome
+from dpa.models.networks.discriminators import PatchDiscriminator
 from dpa.models.training.batches import BatchSource, Prefetcher, split_sequences
 from dpa.models.training.checkpoint import (
     WEIGHTS,
+    Reached,
     RunTrained,
     checkpoints,
     load_state,
@@ -29,7 +31,7 @@ from dpa.models.training.checkpoint import (
     save_state,
 )
 from dpa.models.training.config import TrainConfig, autocast, set_precision
-from dpa.models.training.phases import learning_rate_at, only_the_decoder_learns, second_look
+from dpa.models.training.phases import Phase, Plan
 from dpa.models.training.record import Progress, Record, TrainingLog
 
 KIND = "a training run"
@@ -37,10 +39,11 @@ KIND = "a training run"
 
 
 class NonFiniteLoss(DpaError):
-    """A loss term became NaN or infinite; training stopped before the step was taken."""
+    """A loss term became NaN or infinite. On a CPU training stopped before the step was taken; on a GPU one
+    step later, before anything was written."""
 
-    def __init__(self, step: int, terms: dict[str, Tensor], last_good: Path | None) -> None:
-        listed = ", ".join(f"{name} {value.item():.4g}" for name, value in terms.items())
+    def __init__(self, step: int, terms: Mapping[str, float], last_good: Path | None) -> None:
+        listed = ", ".join(f"{name} {value:.4g}" for name, value in terms.items())
         super().__init__(
             f"the loss is not finite at step {step}: {listed}\n"
             f"  last good checkpoint: {last_good or 'none yet'}\n"
@@ -69,6 +72,59 @@ def whole_groups(batch: int, group: int) -> int:
     return size
 
 
+class Clock:
+    """Where in its plan a training stands: a place a step, or, where `minutes` are set, the place that
+    belongs to the time spent, so that phases and learning rates follow the clock on any machine."""
+
+    def __init__(self, config: TrainConfig, reached: Reached) -> None:
+        self.limit = None if config.minutes is None else 60 * config.minutes
+        self.total = config.total_steps
+        self.began = time.perf_counter() - reached.seconds
+
+    def spent(self) -> float:
+        """Seconds of training, those before a resume included; the first process's if there are several."""
+        return distributed.of_the_first(time.perf_counter() - self.began)
+
+    def place(self, step: int) -> int:
+        """The place in the plan of the step that comes next; `total` and beyond: none does."""
+        return step if self.limit is None else int(self.spent() / self.limit * self.total)
+
+    def steps(self, start: int) -> Iterable[int]:
+        """The steps that may be taken from `start` on."""
+        return range(start, self.total) if self.limit is None else itertools.count(start)
+
+
+class Watch:
+    """Stops a training whose loss is not finite. On a GPU, where to look is to wait, it looks at each step's
+    loss when the next step has been asked for."""
+
+    def __init__(self, run: Path, late: bool) -> None:
+        self.run, self.late = run, late
+        self.pending: tuple[int, list[str], Download] | None = None
+
+    def over(self, step: int, terms: Mapping[str, Tensor]) -> None:
+        """Takes note of a step's terms. Raises NonFiniteLoss for them, or where `late` for those before."""
+        values = torch.stack([value.detach().float() for value in terms.values()])
+        noted = (step, list(terms), Download(values))
+        before, self.pending = self.pending, noted
+        if not self.late:
+            before, self.pending = noted, None
+        self._look(before)
+
+    def all_seen(self) -> None:
+        """Looks at what has been noted and not looked at. Raises NonFiniteLoss."""
+        pending, self.pending = self.pending, None
+        self._look(pending)
+
+    def _look(self, noted: tuple[int, list[str], Download] | None) -> None:
+        if noted is None:
+            return
+        step, names, download = noted
+        values = download.read()[0].tolist()
+        if not all(map(math.isfinite, values)):
+            raise NonFiniteLoss(step, dict(zip(names, values, strict=True)), newest_weights(self.run))
+
+
 class Trainer:
     """Trains one network; `run` holds the checkpoints, the log and, at the end, the network itself.
 
@@ -80,61 +136,93 @@ class Trainer:
         set_precision(config.precision, device)
         self.config, self.store, self.run, self.device = config, store, run, device
         self.input_wait_share = 0.0
-        network = make_network(PRESETS[config.preset](), config.framework).to(device)
-        share_statistics(network, device)
+        network = make_network(config.network_sizes, config.framework).to(device)
+        distributed.share_statistics(network, device)
         self.network: DisentangledNetwork = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.objective: Objective = make_objective(config, self.network.config.pose_dim)
-        extra = self.objective.extra
-        self.extra = extra.to(device) if extra is not None else None
+        objective = make_objective(config, self.network.config.pose_dim)
+        self.rivals: dict[str, nn.Module] = {}
+        if objective.extra is not None:
+            self.rivals["extra"] = objective.extra.to(device)
+        judge = PatchDiscriminator().to(device) if config.refinement.judged else None
+        if judge is not None:
+            self.rivals["judge"] = judge.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.plan = Plan(config, objective, judge)
+        self.sampler_of = objective.sampler
         localiser = list(self.network.localiser.parameters())
         first = set(map(id, localiser))
         others = [value for value in self.network.parameters() if id(value) not in first]
+        fused = fuses_optimisers(device) or None
         self.optimisers: dict[str, torch.optim.Optimizer] = {
-            "network": torch.optim.Adam([{"params": others}, {"params": localiser}])
+            "network": torch.optim.Adam([{"params": others}, {"params": localiser}], fused=fused)
         }
-        if self.extra is not None:
-            self.optimisers["extra"] = torch.optim.Adam(self.extra.parameters())
+        for name, rival in self.rivals.items():
+            self.optimisers[name] = torch.optim.Adam(rival.parameters(), fused=fused)
         self.train_rows, self.validation_rows = split_sequences(store, config.held_out, config.seed)
-        self.source = BatchSource(store, device, labelled=config.framework == "witness")
+        self.source = BatchSource(store, device, config.framework == "witness", config.resident)
+        self.watch = Watch(run, is_gpu(device))
+        if config.compiled:
+            for part in (self.network.localiser, self.network.encoder, self.network.decoder):
+                part.compile()
 
     def fit(self, resume: bool, report: Callable[[Progress], None]) -> DisentangledNetwork:
-        """Trains to the configured step. Raises NonFiniteLoss, NothingToResume, UnevenBatch; NotOurs where
-        the run's folder holds something else, RunTrained where it holds a training that was to go on."""
+        """Trains to the configured step or minute. Raises NonFiniteLoss, NothingToResume, UnevenBatch;
+        NotOurs where the run's folder holds something else, RunTrained where it holds a training that was
+        to go on."""
         config = self.config
         require_ours(self.run, KIND, lambda run: resume and bool(checkpoints(run)))
         if not resume and (checkpoints(self.run) or (self.run / WEIGHTS).is_file()):
             raise RunTrained(self.run)
-        start = load_state(self.run, self.network, self.extra, self.optimisers) if resume else 0
-        sampler = self.objective.sampler(self.store, self.train_rows)
+        reached = load_state(self.run, self.network, self.rivals, self.optimisers) if resume else Reached()
+        sampler = self.sampler_of(self.store, self.train_rows)
         size = whole_groups(config.batch, sampler.group)
+        record = None
         if distributed.rank() == 0:
             claim(self.run, KIND, lambda run: resume)
-        log = TrainingLog(self.run, start) if distributed.rank() == 0 else None
-        record = Record(config, log, report, start) if log is not None else None
-        self.network.train()
-        with Prefetcher(self.source, sampler, size, config.seed, start, config.total_steps) as batches:
+            record = Record(config, TrainingLog(self.run, reached.step), report, reached.step)
+        clock, taken = Clock(config, reached), reached.step
+        place = clock.place(taken)
+        phase = self.plan.at(place)
+        phase.enter(self.network)
+        steps = clock.steps(taken) if place < clock.total else ()
+        with Prefetcher(self.source, sampler, size, config.seed, steps) as batches:
             for step, batch in batches:
+                if phase is not self.plan.at(place):
+                    phase = self.plan.at(place)
+                    phase.enter(self.network)
                 torch.manual_seed(config.seed * 1_000_003 + step)
-                outcome = self._step(step, batch)
+                outcome = self._step(phase, step, place, batch)
+                taken, place = step + 1, clock.place(step + 1)
                 if record is not None:
-                    self._write_down(record, step + 1, outcome, size, batches.waited)
-        if log is not None and record is not None:
-            log.close()
+                    now = Reached(taken, clock.spent())
+                    self._write_down(record, now, min(place, clock.total), outcome, (size, batches.waited))
+                if place >= clock.total:
+                    break
+        self.watch.all_seen()
+        if record is not None:
+            record.log.close()
             self.input_wait_share = record.watch.wait_share(batches.waited)
-            save_network(self.network, self.run, self._training(config.total_steps))
+            save_network(self.network, self.run, self._training(taken))
         distributed.wait_for_all()
         self.network.eval()
         return self.network
 
-    def _write_down(self, record: Record, done: int, outcome: Outcome, size: int, waited: float) -> None:
-        config = self.config
-        if record.due(config.log_every, done):
-            record.losses(done, outcome.terms, size, waited)
-        if record.due(config.validate_every, done):
-            record.held_out(done, self.network, self.store, self.validation_rows)
-            record.pictures(done, outcome)
-        if record.due(config.checkpoint_every, done):
-            save_state(self.run, done, self.network, self.extra, self.optimisers, self._training(done))
+    def _write_down(
+        self, record: Record, now: Reached, place: int, outcome: Outcome, told: tuple[int, float]
+    ) -> None:
+        """told: frames a step, seconds spent waiting for input."""
+        config, step = self.config, now.step
+
+        def due(interval: int) -> bool:
+            return step % interval == 0 or place == config.total_steps
+
+        if due(config.log_every):
+            record.losses(step, place, outcome.terms, *told)
+        if due(config.validate_every):
+            record.held_out(step, place, self.network, self.store, self.validation_rows)
+            record.pictures(step, outcome)
+        if due(config.checkpoint_every):
+            self.watch.all_seen()
+            save_state(self.run, now, self.network, self.rivals, self.optimisers, self._training(step))
 
     def _training(self, step: int) -> dict[str, object]:
         return {
@@ -144,52 +232,31 @@ class Trainer:
             "train_frames": len(self.train_rows),
         }
 
-    def _step(self, step: int, batch: FrameBatch) -> Outcome:
-        config = self.config
-        rate = learning_rate_at(step, config)
-        refining = step >= config.steps
-        starting = step < config.localiser_start and not refining
-        if refining:
-            only_the_decoder_learns(self.network)
+    def _step(self, phase: Phase, step: int, place: int, batch: FrameBatch) -> Outcome:
+        others, localiser = phase.rates(place)
         groups = self.optimisers["network"].param_groups
-        groups[0]["lr"], groups[1]["lr"] = rate, rate if starting else rate * config.localiser_rate
-        if self.extra is not None and not starting and not refining:
-            self._auxiliary_step(batch, rate)
-        with autocast(config.precision, self.device):
-            outcome = self._start(batch) if starting else self.objective.forward(self.network, batch)
-            if refining:
-                outcome.terms.update(second_look(self.network, batch, outcome, config.refinement))
-        if not starting and "mask_start" in outcome.terms:
-            held = 1 - (step - config.localiser_start) / max(1, config.mask_start)
-            outcome.terms["mask_start"] = outcome.terms["mask_start"] * max(0.0, held)
-        total = outcome.total
+        groups[0]["lr"], groups[1]["lr"] = others, localiser
+        with autocast(self.config.precision, self.device):
+            rival = phase.rival_before(self.network, batch)
+        self._rival_step("extra", rival, others)
+        with autocast(self.config.precision, self.device):
+            outcome = phase.forward(self.network, batch, place)
         shown = outcome.averaged()
-        if not torch.isfinite(shown.total):
-            raise NonFiniteLoss(step, shown.terms, newest_weights(self.run))
-        _minimise(self.optimisers["network"], self.network, total)
+        if not self.watch.late:
+            self.watch.over(step, shown.terms)
+        _minimise(self.optimisers["network"], self.network, outcome.total)
+        with autocast(self.config.precision, self.device):
+            rival = phase.rival_after(outcome, batch)
+        self._rival_step("judge", rival, others)
+        if self.watch.late:
+            self.watch.over(step, shown.terms)
         return shown
 
-    def _auxiliary_step(self, batch: FrameBatch, rate: float) -> None:
-        with autocast(self.config.precision, self.device):
-            loss = self.objective.auxiliary_loss(self.network, batch)
-        if loss is None or self.extra is None:
+    def _rival_step(self, name: str, loss: Tensor | None, rate: float) -> None:
+        if loss is None:
             return
-        self.optimisers["extra"].param_groups[0]["lr"] = rate
-        _minimise(self.optimisers["extra"], self.extra, loss)
-
-    def _start(self, batch: FrameBatch) -> Outcome:
-        """S alone follows background subtraction: codes cannot settle on crops that still wander."""
-        size = self.network.localiser_size
-        target, found = background_boxes(batch.frames, batch.plates, batch.plate_index, size)
-        box = self.network.localise(batch.frames)
-        weight = distributed.weight_of(found.sum())
-        loss = (
-            F.smooth_l1_loss(box[found], target[found], beta=0.05) * weight if found.any() else box.sum() * 0
-        )
-        crops = self.network.crop(batch.frames, box.detach())
-        return Outcome(
-            {"localiser_start": loss}, crops, crops, box.detach(), crops, torch.zeros_like(crops[:, :1])
-        )
+        self.optimisers[name].param_groups[0]["lr"] = rate
+        _minimise(self.optimisers[name], self.rivals[name], loss)
 
 
 def _minimise(optimiser: torch.optim.Optimizer, module: nn.Module, loss: Tensor) -> None:

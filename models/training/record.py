@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
@@ -76,7 +77,7 @@ VALIDATION_ROWS = 512
 
 @dataclass(frozen=True)
 class Progress:
-    """What the loop tells its caller now and then."""
+    """What the loop tells its caller now and then: how far it is in its plan of so many steps."""
 
     step: int
     steps: int
@@ -124,17 +125,15 @@ class Record:
         self.config, self.log, self.report = config, log, report
         self.watch = Stopwatch.start(start)
 
-    def due(self, interval: int, step: int) -> bool:
-        """Whether something done every `interval` steps, and at the end, is done now."""
-        return step % interval == 0 or step == self.config.total_steps
-
-    def losses(self, step: int, terms: Mapping[str, Tensor], batch: int, waited: float) -> None:
-        """A log line: loss terms, images a second, share of time spent waiting for input."""
-        values = {name: float(value.detach()) for name, value in terms.items()}
-        self._note(step, values | self.watch.window(step, batch, waited))
+    def losses(self, step: int, place: int, terms: Mapping[str, Tensor], batch: int, waited: float) -> None:
+        """A log line: loss terms, images a second, share of time spent waiting for input. place: of the plan,
+        for the report."""
+        shown = torch.stack([value.detach().float() for value in terms.values()]).tolist()
+        values = dict(zip(terms, shown, strict=True))
+        self._note(step, place, values | self.watch.window(step, batch, waited))
 
     def held_out(
-        self, step: int, network: DisentangledNetwork, store: PackedStore, rows: NDArray[np.int64]
+        self, step: int, place: int, network: DisentangledNetwork, store: PackedStore, rows: NDArray[np.int64]
     ) -> None:
         """Validates on a thinned choice of the rows."""
         thinned = rows[:: max(1, len(rows) // VALIDATION_ROWS)][:VALIDATION_ROWS]
@@ -142,12 +141,12 @@ class Record:
         values = {"nonfinite": float(measured.nonfinite)} if measured.nonfinite else {}
         if measured.nonfinite < len(thinned):
             values |= measured.summary()
-        self._note(step, {f"held_out/{name}": value for name, value in values.items()})
+        self._note(step, place, {f"held_out/{name}": value for name, value in values.items()})
 
     def pictures(self, step: int, outcome: Outcome) -> None:
         """The grid of targets, reconstructions and masks."""
         self.log.grid(step, [outcome.target, outcome.reconstruction, outcome.mask.detach()])
 
-    def _note(self, step: int, values: dict[str, float]) -> None:
+    def _note(self, step: int, place: int, values: dict[str, float]) -> None:
         self.log.scalars(step, values)
-        self.report(Progress(step, self.config.total_steps, values))
+        self.report(Progress(place, self.config.total_steps, values))

@@ -121,7 +121,7 @@ def validate(
     """Runs the network in eval mode over the rows, without any swap; leaves its mode as it was."""
     device = next(network.parameters()).device
     source = BatchSource(store, device)
-    was_training = network.training
+    modes = [(module, module.training) for module in network.modules()]
     network.eval()
     quality: list[Tensor] = []
     overlap: list[Tensor] = []
@@ -140,7 +140,8 @@ def validate(
             overlap.append(box_iou(box.cpu(), torch.from_numpy(store.box[chosen])))
             if network.can_regress:
                 poses.append(network.regress(h_p).cpu())
-    network.train(was_training)
+    for module, training in modes:  # in a refinement the decoder alone trains
+        module.training = training
     psnr_db = torch.cat(quality).double().numpy() if quality else None
     iou = torch.cat(overlap).double().numpy()
     if not poses or np.isnan(store.poses[rows]).any():

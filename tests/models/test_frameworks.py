@@ -57,7 +57,7 @@ def test_a_few_steps_train_every_part(
         {"framework": framework, "steps": 3, "batch": 8, "localiser_start": 1, "warm_up": 0}
     )
     trainer = Trainer(config, squares, tmp_path, CPU)
-    modules = [trainer.network] + ([trainer.extra] if trainer.extra is not None else [])
+    modules = [trainer.network, *trainer.rivals.values()]
     before = [parameter.clone() for module in modules for parameter in module.parameters()]
     trainer.fit(False, lambda progress: None)
     after = [parameter for module in modules for parameter in module.parameters()]

@@ -16,7 +16,7 @@ from dpa.models.networks.config import NetworkConfig
 from dpa.models.training.batches import BatchSource
 from dpa.models.training.config import RefinementConfig, TrainConfig
 from dpa.models.training.loop import Trainer
-from dpa.models.training.phases import learning_rate_at, only_the_decoder_learns, second_look
+from dpa.models.training.phases import Plan, only_the_decoder_learns, second_look
 from dpa.models.training.record import Progress
 
 CPU = torch.device("cpu")
@@ -60,8 +60,9 @@ def test_only_the_decoder_changes(framework: str, store: PackedStore, tmp_path: 
     for name, value in joint.network.state_dict().items():
         same = torch.equal(value, refined.network.state_dict()[name])
         assert same != name.startswith("decoder.") or not value.is_floating_point(), name
-    if joint.extra is not None and refined.extra is not None:
-        for one, other in zip(joint.extra.parameters(), refined.extra.parameters(), strict=True):
+    assert joint.rivals.keys() == refined.rivals.keys()
+    for name, rival in joint.rivals.items():
+        for one, other in zip(rival.parameters(), refined.rivals[name].parameters(), strict=True):
             assert torch.equal(one, other)
 
 
@@ -106,7 +107,8 @@ def test_every_phase_has_a_warm_up_and_its_own_cosine() -> None:
             "refinement": {"steps": 110, "rate": 0.5},
         }
     )
-    rates = [learning_rate_at(step, config) for step in range(config.total_steps)]
+    plan = Plan(config, make_objective(config, 12), None)
+    rates = [plan.at(step).rates(step)[0] for step in range(config.total_steps)]
     assert len(rates) == 1110
     for start, peak in ((0, 0.2), (100, 0.2), (1000, 0.1)):
         np.testing.assert_allclose(rates[start : start + 10], peak * np.arange(1, 11) / 10)
