@@ -9,16 +9,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from dpa.engine.sessions.errors import MissingPackage
+from dpa.models.data.films import film_frames, is_film
 from dpa.models.data.store import PackedStore
 from dpa.models.data.store_format import FRAMES
-from dpa.models.errors import InputError
+from dpa.models.errors import InputError, NeedsPackage
 
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm"})
 
@@ -48,25 +48,16 @@ def fit_square(image: Image.Image, size: int) -> NDArray[np.uint8]:
     return canvas
 
 
-VIDEOS = frozenset({".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm"})
-
-
 def read_video(path: Path, size: int, stride: int) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """(number, RGB uint8 [size, size, 3]) of every `stride`-th frame of the first video stream.
+    """(number, RGB uint8 [size, size, 3]) of every `stride`-th frame of the first film in the file.
 
-    Raises MissingPackage without PyAV, and PyAV's own errors for what it cannot decode.
+    Raises MissingPackage without PyAV, NoPictures, and PyAV's own errors for what it cannot decode.
     """
     try:
-        import av  # type: ignore[import-not-found,unused-ignore]
-    except ImportError as error:
+        for number, image in film_frames(path, every=stride, threads=True):
+            yield number, fit_square(image, size)
+    except NeedsPackage as error:
         raise MissingPackage("av", "video") from error
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
-        frames: Iterator[Any] = container.decode(stream)  # PyAV is typed in part
-        for number, frame in enumerate(frames):
-            if number % stride == 0:
-                yield number, fit_square(frame.to_image(), size)
 
 
 READ_AHEAD = 64
@@ -123,7 +114,7 @@ def count_frames(sources: Iterable[Path]) -> int | None:
     """How many frames there are to come, None when a video or a missing path makes it unknown."""
     total = 0
     for path in sources:
-        if not path.exists() or path.suffix.lower() in VIDEOS:
+        if not path.exists() or (path.is_file() and is_film(path)):
             return None
         total += len(PackedStore.open(path)) if _is_store(path) else sum(1 for _ in _pictures(path))
     return total
@@ -132,7 +123,7 @@ def count_frames(sources: Iterable[Path]) -> int | None:
 def _read_one(path: Path, size: int, threads: int, stride: int) -> Iterator[Frame | Unreadable]:
     if _is_store(path):
         return _read_store(path)
-    if path.is_file() and path.suffix.lower() in VIDEOS:
+    if path.is_file() and is_film(path):
         return _read_frames_of_video(path, size, stride)
     return _ahead(lambda picture: _read_picture(picture, size), _pictures(path), threads)
 

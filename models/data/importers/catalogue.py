@@ -133,7 +133,7 @@ class PictureFiles:
 
 @dataclass(frozen=True)
 class VideoFile:
-    """Frames of a video: `wanted`, int64 [n], ascending, counted from 0 in decoding order."""
+    """Frames of a film: `wanted`, int64 [n], ascending, counted from 0 in the order they are shown."""
 
     file: Path
     wanted: NDArray[np.int64]
@@ -152,8 +152,11 @@ class View:
     clip: tells clips of the same subject and action apart. camera: a key of Catalogue.cameras. numbers:
     int64 [n], frame numbers within the clip from 0, ascending. poses: float32 [n, 17, 3] mm in the camera's
     axes, absolute or root-relative; None where nobody knows them. joints: float32 [n, 17, 2] pixels of the
-    source picture, from which boxes are made. boxes: float32 [n, 4] θ in the source picture, given. plate:
-    a picture of the empty scene, or files of one a frame; None: to be made by temporal median.
+    source picture, from which boxes are made. boxes: float32 [n, 4] θ in the source picture, given. times:
+    float64 [n] seconds since the clip began; None: numbers over fps. plate:
+    a picture of the empty scene, or files of one a frame; None: to be made by temporal median. masks: pictures
+    of where the person is (white on black), one a frame; None: found by what differs from the plate.
+    outfit: what is worn, where a subject changes clothes between clips; None: the subject's name.
     """
 
     subject: str
@@ -166,7 +169,10 @@ class View:
     poses: NDArray[np.float32] | None = None
     joints: NDArray[np.float32] | None = None
     boxes: NDArray[np.float32] | None = None
+    times: NDArray[np.float64] | None = None
     plate: Path | PictureFiles | None = None
+    masks: PictureFiles | None = None
+    outfit: str | None = None
 
     @property
     def name(self) -> str:
@@ -188,7 +194,9 @@ class View:
             poses=None if self.poses is None else self.poses[rows],
             joints=None if self.joints is None else self.joints[rows],
             boxes=None if self.boxes is None else self.boxes[rows],
+            times=None if self.times is None else self.times[rows],
             plate=plate,
+            masks=None if self.masks is None else self.masks.take(rows),
         )
 
 

@@ -22,6 +22,14 @@ from .conventions import FPS, action_and_clip, corrupt, from_corners, in_millime
 
 EXPECTED = "images/ and annotation_body3d/ with cameras.pkl and fps10/h36m_train.npz or h36m_test.npz"
 FOLDER = re.compile(r"(S\d+)[/\\](S\d+)_(.+)\.(\d+)[/\\](.+)")
+Table = dict[str, NDArray[Any]]
+
+LOOKED_AT = 200
+"""Pictures whose presence tells which of several fps folders belongs to them,"""
+
+MOST = 0.5
+"""and the share of them above which no slower one is looked at."""
+
 UNIT = 200.0
 """Pixels that a scale of 1 stands for (mmpose, preprocess_h36m)."""
 
@@ -29,22 +37,18 @@ UNIT = 200.0
 def read_h36m_mmpose(source: Path, extrinsics: Path | None = None) -> Catalogue:
     """What mmpose's preprocess_h36m made. extrinsics: another cameras.pkl than the tree's own.
 
-    Of several fps folders the one with most frames a second is taken. Raises NotThisLayout,
-    BrokenAnnotations, RefusedPickle, MissingCalibration.
+    Of several fps folders the one with most frames a second is taken whose pictures are there. mmpose's guide
+    leaves its own input (h36m_train_original.npz) beside its output: it is read only where the other is not
+    there. A part that cannot be read costs its own frames only, and is named. Raises NotThisLayout,
+    BrokenAnnotations where no part can be read, RefusedPickle, MissingCalibration.
     """
     root = source / "processed" if (source / "processed").is_dir() else source
-    rates = [path for path in (root / "annotation_body3d").glob("fps*") if path.name[3:].isdigit()]
-    rates.sort(key=lambda path: int(path.name[3:]))
-    files = sorted(rates[-1].glob("h36m_*.npz")) if rates else []
-    if not files:
-        raise NotThisLayout(source, "mmpose's Human3.6M", EXPECTED)
+    tables, skipped = _tables(source, root)
     calibration = extrinsics or root / "annotation_body3d" / "cameras.pkl"
     known = mmpose_cameras(calibration)
     views: list[View] = []
-    skipped: list[tuple[str, str]] = []
     cameras: dict[str, Camera] = {}
-    for path in files:
-        table = _table(path)
+    for path, table in tables.items():
         for name, rows in _by_folder(path, table["imgname"]):
             subject, spelled, camera = name
             action, clip = action_and_clip(spelled)
@@ -61,7 +65,43 @@ def read_h36m_mmpose(source: Path, extrinsics: Path | None = None) -> Catalogue:
     return Catalogue(tuple(views), cameras, tuple(skipped), {"extrinsics": "from cameras.pkl"})
 
 
-def _table(path: Path) -> dict[str, NDArray[Any]]:
+def _tables(source: Path, root: Path) -> tuple[dict[Path, Table], list[tuple[str, str]]]:
+    """The parts to be read, by file, and those that cannot be."""
+    rates = [path for path in (root / "annotation_body3d").glob("fps*") if path.name[3:].isdigit()]
+    best: tuple[float, dict[Path, Table]] = (-1.0, {})
+    skipped: list[tuple[str, str]] = []
+    broken: BrokenAnnotations | None = None
+    for folder in sorted(rates, key=lambda path: -int(path.name[3:])):
+        found: dict[Path, Table] = {}
+        for part in ("train", "test"):
+            plain, original = (folder / f"h36m_{part}{end}.npz" for end in ("", "_original"))
+            path = plain if plain.is_file() or not original.is_file() else original
+            try:
+                if path.is_file():
+                    found[path] = _table(path)
+            except BrokenAnnotations as error:
+                broken = error
+                skipped.append((f"{folder.name}/{path.name}", error.found))
+        there = _share_there(root / "images", found)
+        if there > best[0] and found:
+            best = there, found
+        if there > MOST:
+            break
+    if not best[1]:
+        raise broken or NotThisLayout(source, "mmpose's Human3.6M", EXPECTED)
+    return best[1], skipped
+
+
+def _share_there(images: Path, tables: Mapping[Path, Table]) -> float:
+    """Of some of the named pictures, the share that are there."""
+    names = [str(name) for table in tables.values() for name in table["imgname"]]
+    some = (
+        [names[i] for i in np.unique(np.linspace(0, len(names) - 1, LOOKED_AT).astype(int))] if names else []
+    )
+    return sum((images / name).is_file() for name in some) / max(len(some), 1)
+
+
+def _table(path: Path) -> Table:
     wanted = {"imgname": 1, "center": 2, "scale": 1, "S": 3}
     try:
         with np.load(path, allow_pickle=False) as archive:
@@ -105,7 +145,7 @@ def _camera(path: Path, key: tuple[str, str], camera: Mapping[str, Any]) -> tupl
 def _view(
     path: Path,
     images: Path,
-    table: Mapping[str, NDArray[Any]],
+    table: Table,
     rows: NDArray[np.int64],
     size: tuple[int, int],
     subject: str,
@@ -118,7 +158,7 @@ def _view(
         pictures = PictureFiles.of(images, names)
     except ValueError as error:
         raise BrokenAnnotations(path, str(error), "numbered pictures") from error
-    order = np.argsort(pictures.labels, kind="stable")
+    order = np.unique(pictures.labels, return_index=True)[1]  # ascending, and each picture once
     centre = table["center"][rows].astype(np.float64)
     half = table["scale"][rows].astype(np.float64)[:, None] * UNIT / 2
     view = View(

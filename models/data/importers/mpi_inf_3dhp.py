@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpa.models.data.contract import Camera
-from dpa.models.data.films import video_facts
+from dpa.models.data.films import film_facts
 from dpa.models.errors import NeedsPackage
 
 from .annotation_files import array, opened, shaped
@@ -88,13 +88,13 @@ def _training(folder: Path) -> Found:
             skipped.append((name, "not in camera.calibration or annot2"))
             continue
         try:
-            count, fps = video_facts(video)
+            film = film_facts(video)
         except NeedsPackage:
             raise
         except Exception as error:  # PyAV raises anything for bad bytes
             skipped.append((name, reason(error)))
             continue
-        count = min(count, len(poses[number]), len(pixels[number]))
+        count = min(len(film.times), len(poses[number]), len(pixels[number]))
         frames = np.arange(count)
         views.append(
             View(
@@ -104,7 +104,8 @@ def _training(folder: Path) -> Found:
                 name,
                 numbers=frames,
                 pictures=VideoFile(video, frames),
-                fps=fps,
+                fps=film.fps,
+                times=film.times[:count],
                 poses=seventeen(poses[number][:count], FROM_MPI_28),
                 joints=seventeen(pixels[number][:count], FROM_MPI_28),
             )

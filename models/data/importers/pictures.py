@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dpa.models.data.films import video_frames, video_size
+from dpa.models.data.films import film_facts, film_frames
 from dpa.models.errors import InputError
 
 from .catalogue import PictureFiles, Pictures, VideoFile
@@ -122,7 +122,7 @@ def read_pictures(pictures: Pictures, fit: Fit) -> Iterator[tuple[int, NDArray[n
 def _from_video(video: VideoFile, fit: Fit) -> Iterator[tuple[int, NDArray[np.uint8] | Bad]]:
     index, why = 0, "the video ends before this frame"
     try:
-        for image in video_frames(video.file, video.wanted):
+        for _, image in film_frames(video.file, video.wanted):
             if image.size != fit.source[::-1]:
                 raise ValueError(f"{image.size[0]}x{image.size[1]} pixels")
             yield index, fit.picture(image)
@@ -139,7 +139,7 @@ def picture_size(pictures: Pictures) -> tuple[int, int] | None:
     """(H, W) of the first picture whose header can be read; None if there is none."""
     if isinstance(pictures, VideoFile):
         try:
-            return video_size(pictures.file)
+            return film_facts(pictures.file).size
         except InputError:
             raise
         except Exception:  # told with its reason when the view is read

@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from dpa.models.data.contract import NAME_LENGTH, Camera
-from dpa.models.data.films import video_facts, video_size
+from dpa.models.data.films import film_facts, is_film
 from dpa.models.errors import NeedsPackage
 
 from .catalogue import Catalogue, NotThisLayout, VideoFile, View
 from .pictures import reason
 
-VIDEOS = frozenset({".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm"})
 GUESSED_FOCAL = 1.2
 """Of the longer side: about 45 degrees, as of a telephone or a laptop."""
 
@@ -26,26 +25,26 @@ def read_videos(source: Path, extrinsics: Path | None = None) -> Catalogue:
     A video that cannot be opened is skipped and named. Raises NotThisLayout, NeedsPackage.
     """
     files = [source] if source.is_file() else sorted(path for path in source.rglob("*") if path.is_file())
-    files = [path for path in files if path.suffix.lower() in VIDEOS]
+    files = [path for path in files if is_film(path)]
     if not files:
-        raise NotThisLayout(source, "videos", f"files that end in {', '.join(sorted(VIDEOS))}")
+        raise NotThisLayout(source, "videos", "files that PyAV opens as films")
     views: list[View] = []
     cameras: dict[str, Camera] = {}
     skipped: list[tuple[str, str]] = []
     for path in files:
         inside = path.relative_to(source) if path != source else Path(path.name)
         try:
-            count, fps = video_facts(path)
-            height, width = video_size(path)
+            film = film_facts(path)
         except NeedsPackage:
             raise
         except Exception as error:  # PyAV raises anything for bad bytes
             skipped.append((str(inside), reason(error)))
             continue
+        height, width = film.size
         name = f"uncalibrated {width}x{height}"
         cameras[name] = _guessed(name, width, height)
         subject = inside.parts[0] if len(inside.parts) > 1 else "unknown"
-        frames = np.arange(count)
+        frames = np.arange(len(film.times))
         views.append(
             View(
                 subject[:NAME_LENGTH],
@@ -54,7 +53,8 @@ def read_videos(source: Path, extrinsics: Path | None = None) -> Catalogue:
                 name,
                 numbers=frames,
                 pictures=VideoFile(path, frames),
-                fps=fps,
+                fps=film.fps,
+                times=film.times,
             )
         )
     return Catalogue(tuple(views), cameras, tuple(skipped), {"poses": "none", "cameras": "guessed"})

@@ -100,7 +100,7 @@ def fingerprint(catalogue: Catalogue) -> str:
     digest = hashlib.sha256()
     for view in catalogue.views:
         digest.update(repr((view.name, view.fps, _where(view))).encode())
-        for values in (view.numbers, view.poses, view.joints, view.boxes):
+        for values in (view.numbers, view.times, view.poses, view.joints, view.boxes):
             digest.update(b"-" if values is None else np.ascontiguousarray(values).tobytes())
     for name, camera in sorted(catalogue.cameras.items()):
         digest.update(json.dumps([name, camera.to_json()]).encode())
@@ -165,10 +165,10 @@ def _copy(
             **fixed,
             "subject": view.subject,
             "action": view.action,
-            "outfit": view.subject,
+            "outfit": view.outfit or view.subject,
             "plate": first_plate + plate,
             "frame": view.numbers[here],
-            "time": view.numbers[here] / view.fps,
+            "time": view.numbers[here] / view.fps if view.times is None else view.times[here],
             "box": boxes[chunk],
         }
         maps.write(

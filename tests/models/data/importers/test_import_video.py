@@ -74,6 +74,25 @@ def test_what_is_no_video_is_skipped_and_named(moving: Any, tmp_path: Path) -> N
     assert len(catalogue.views) == 1 and [name for name, _ in catalogue.skipped] == ["bad.mp4"]
 
 
+def test_sound_alone_is_named_and_a_film_is_known_by_its_content(
+    moving: Any, pack: Any, tmp_path: Path
+) -> None:
+    film(tmp_path / "src" / "dance.avi", moving[0])
+    (tmp_path / "src" / "dance.avi").rename(tmp_path / "src" / "dance.unheard-of")
+    with av.open(str(tmp_path / "src" / "song.mp4"), "w") as container:
+        stream = container.add_stream("aac", rate=8000)
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.float32), format="fltp", layout="mono")
+        sound.sample_rate = 8000
+        container.mux(stream.encode(sound))
+        container.mux(stream.encode())
+    catalogue = read_videos(tmp_path / "src")
+    assert [view.clip for view in catalogue.views] == ["dance.unheard-of"]
+    assert [name for name, _ in catalogue.skipped] == ["song.mp4"]
+    assert "holds no pictures, only audio" in catalogue.skipped[0][1]
+    store, _ = pack(catalogue, tmp_path / "store")
+    np.testing.assert_array_equal(store.frames, moving[0][:-1])
+
+
 def test_another_folder_is_told(tmp_path: Path) -> None:
-    with pytest.raises(NotThisLayout, match=r"\.mp4"):
+    with pytest.raises(NotThisLayout, match="films"):
         read_videos(tmp_path)
