@@ -15,6 +15,13 @@ NAMED = 20
 """So many bad pictures are named on stderr; the list beside the output names them all."""
 
 
+class BadClips(StrEnum):
+    """What becomes of clips that something speaks against."""
+
+    leave_out = "leave-out"
+    keep = "keep"
+
+
 class Layout(StrEnum):
     """Where the data came from, and so how it lies on the disk."""
 
@@ -54,6 +61,15 @@ def import_data(
         int | None,
         typer.Option("--workers", min=1, help="Processes; the result is the same (default: all cores)."),
     ] = None,
+    bad_clips: Annotated[
+        BadClips | None,
+        typer.Option(
+            "--bad-clips",
+            help="Clips whose plate does not hold, whose silhouettes miss the person and so on: named either "
+            "way. Without this option they are kept, and the exit code is 1.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:
     """Import a data set into a packed store. An import that was stopped goes on when it is started again."""
@@ -73,6 +89,7 @@ def import_data(
             layout=layout.value,
             longer_side=size,
             workers=workers or _cores(),
+            keep_bad=bad_clips is not BadClips.leave_out,
             progress=progress,
         )
     listed = _keep_list(out, report)
@@ -84,6 +101,7 @@ def import_data(
         "resumed": report.resumed,
         "quarantined": len(report.quarantined),
         "skipped": len(report.skipped),
+        "bad_clips": [one.to_json() for one in report.bad],
         "list": None if listed is None else str(listed),
     }
     if as_json:
@@ -92,8 +110,11 @@ def import_data(
         typer.echo(
             f"{out}: {report.frames:,} frames of {report.clips:,} clips in {report.views:,} views, "
             f"{report.size[1]} × {report.size[0]} pixels; {len(report.quarantined):,} pictures quarantined, "
-            f"{len(report.skipped):,} views skipped"
+            f"{len(report.skipped):,} views skipped; {len(report.bad):,} bad ones "
+            f"{'left out' if bad_clips is BadClips.leave_out else 'kept'}"
         )
+    if report.bad and bad_clips is None:
+        raise typer.Exit(1)
 
 
 def _cores() -> int:
@@ -131,6 +152,9 @@ def _tell(report: "ImportReport", listed: Path | None) -> None:
     """Names on stderr every skipped view and the first of the bad pictures."""
     for name, why in report.skipped:
         typer.echo(f"skipped: {name}: {why}", err=True)
+    for one in report.bad:
+        if one.kept:
+            typer.echo(f"bad: {one.name}: {'; '.join(one.faults)}", err=True)
     for bad in report.quarantined[:NAMED]:
         typer.echo(f"quarantined: {bad.name}: {bad.reason}", err=True)
     if len(report.quarantined) > NAMED:

@@ -39,7 +39,7 @@ class NoPictures(ValueError):
 @dataclass(frozen=True)
 class FilmFacts:
     """times: float64 [n] seconds of each frame since the first one, ascending. size: (H, W) as shown, in
-    square pixels. fps: as the file tells, if it agrees with n - 1 frames over the time between; else those."""
+    square pixels. fps: as the file tells, if n - 1 frames over the time between agree; else those."""
 
     times: NDArray[np.float64]
     size: tuple[int, int]

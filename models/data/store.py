@@ -19,6 +19,7 @@ from dpa.models.data.store_format import (
     INDEX,
     JOINTS,
     MANIFEST,
+    PIXELS,
     PLATES,
     POSES,
     SILHOUETTES,
@@ -57,6 +58,8 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         manifest = Manifest.model_validate(document)
         expected = {INDEX: manifest.bytes[INDEX], CAMERAS: manifest.bytes[CAMERAS]} | manifest.layout.bytes()
+        if PIXELS in manifest.bytes:
+            expected[PIXELS] = manifest.layout.pixel_bytes
     except (ValidationError, KeyError) as error:
         raise NotAStore(folder, f"{MANIFEST} is not as this version writes it ({error})") from error
     for name, size in expected.items():
@@ -115,7 +118,8 @@ class PackedStore:
     """A data set of N frames. Get one with `PackedStore.open`.
 
     frames: uint8 [N, H, W, 3]; plates: uint8 [P, H, W, 3]; poses: float32 [N, 17, 3] mm, root-relative,
-    camera axes; all three read-only and read from the disk when touched.
+    camera axes; all read-only and read from the disk when touched. pixels: float32 [N, 17, 2], where the
+    joints are in the frames, NaN where unknown; None for a store that does not tell.
     subject, action, outfit: names [N]; sequence, camera, plate: int64 [N]; frame: int32 [N];
     time: float64 [N] seconds; box: float32 [N, 4]. size: (H, W). fps; seed; source; meta.
     """
@@ -139,6 +143,9 @@ class PackedStore:
             path / PLATES, np.uint8, "r", shape=(layout.plates, h, w, 3)
         )
         self.poses: NDArray[np.float32] = np.memmap(path / POSES, "<f4", "r", shape=(n, JOINTS, 3))
+        self.pixels: NDArray[np.float32] | None = (
+            np.memmap(path / PIXELS, "<f4", "r", shape=(n, JOINTS, 2)) if PIXELS in manifest.bytes else None
+        )
         self._silhouettes = np.memmap(path / SILHOUETTES, np.uint8, "r", shape=(n, layout.silhouette_bytes))
         self._bytes = sum(manifest.bytes.values())
         self.subject: NDArray[np.str_] = columns["subject"]  # type: ignore[assignment]

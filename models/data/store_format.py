@@ -81,6 +81,7 @@ FRAMES: Final = "frames.u8"
 SILHOUETTES: Final = "silhouettes.bits"
 PLATES: Final = "plates.u8"
 POSES: Final = "poses.f32"
+PIXELS: Final = "joints.f32"
 INDEX: Final = "index.parquet"
 CAMERAS: Final = "cameras.json"
 JOINTS: Final = 17
@@ -100,6 +101,11 @@ class Layout(BaseModel):
     def silhouette_bytes(self) -> int:
         """Bytes of one bit-packed silhouette. Each begins on a byte, so that frames can be written apart."""
         return (self.height * self.width + 7) // 8
+
+    @property
+    def pixel_bytes(self) -> int:
+        """Length of the file of the joints' pixels, which not every store has."""
+        return self.count * JOINTS * 2 * 4
 
     def bytes(self) -> dict[str, int]:
         """Exact length of every raw file."""
@@ -174,11 +180,16 @@ class StoreMaps:
             folder / SILHOUETTES, np.uint8, "r+", shape=(n, layout.silhouette_bytes)
         )
         self._poses = np.memmap(folder / POSES, "<f4", "r+", shape=(n, JOINTS, 3))
+        self._pixels = (
+            np.memmap(folder / PIXELS, "<f4", "r+", shape=(n, JOINTS, 2))
+            if (folder / PIXELS).exists()
+            else None
+        )
         self._rows = np.memmap(folder / ROWS, ROW, "r+", shape=(n,))
 
     @staticmethod
-    def prepare(folder: Path, layout: Layout, *, sparse: bool) -> None:
-        """Makes the files at their full length, filled with zeros.
+    def prepare(folder: Path, layout: Layout, *, sparse: bool, pixels: bool = False) -> None:
+        """Makes the files at their full length, filled with zeros; the joints' pixels if wanted.
 
         Their space is reserved at once, because a memory map that meets a full disk later kills the
         process; `sparse` leaves holes instead. Raises DiskFull.
@@ -190,6 +201,7 @@ class StoreMaps:
             (SILHOUETTES, sizes[SILHOUETTES]),
             (POSES, sizes[POSES]),
             (ROWS, layout.count * ROW.itemsize),
+            *([(PIXELS, layout.pixel_bytes)] if pixels else []),
         ):
             with (folder / name).open("xb") as file, disk_full_named(folder / name, size):
                 if sparse or not hasattr(os, "posix_fallocate"):
@@ -204,11 +216,14 @@ class StoreMaps:
         silhouettes: NDArray[np.bool_],
         poses: NDArray[np.float32],
         columns: Mapping[str, object],
+        pixels: NDArray[np.float32] | None = None,
     ) -> None:
         """Writes n consecutive frames from number `start` on.
 
         frames: uint8 [n, H, W, 3]; silhouettes: bool [n, H, W]; poses: float32 [n, 17, 3] mm,
         root-relative, camera axes; columns: the index (`contract.COLUMNS`), n entries each or a scalar.
+        pixels: float32 [n, 17, 2], where the joints are in the frames, (u, v) as of Camera.project; None
+        where nobody knows. Kept where the store was prepared for them.
         Raises InputError for a shape or type that does not fit and for a range outside the store.
         """
         n, h, w = len(frames), self.layout.height, self.layout.width
@@ -220,6 +235,8 @@ class StoreMaps:
         self._frames[here] = frames
         self._silhouettes[here] = np.packbits(silhouettes.reshape(n, h * w), axis=1)
         self._poses[here] = poses
+        if self._pixels is not None:
+            self._pixels[here] = np.nan if pixels is None else pixels
         self._rows[here] = rows
 
     def write_index(self, start: int, count: int, columns: Mapping[str, object]) -> None:

@@ -19,6 +19,7 @@ from dpa.models.data.store_format import (
     INDEX,
     LAYOUT,
     MANIFEST,
+    PIXELS,
     PLATES,
     POSES,
     ROWS,
@@ -49,10 +50,12 @@ class PackedStoreWriter:
         count: int,
         meta: Mapping[str, object] | None = None,
         sparse: bool = False,
+        pixels: bool = False,
     ) -> None:
         """out: folder to appear. plates: uint8 [P, H, W, 3], which gives the frames' size. fps: frames per
         second of the clips. source: one word on where the data came from. count: frames in all.
         meta: anything JSON can hold. sparse: do not reserve the disk space (for measurements on holes).
+        pixels: keep where the joints are in the frames.
         Raises OutputExists, DiskFull, InputError.
         """
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -85,7 +88,7 @@ class PackedStoreWriter:
         self.folder = out.with_name(f"{out.name}.partial-{secrets.token_hex(4)}")
         self.folder.mkdir()
         try:
-            StoreMaps.prepare(self.folder, layout, sparse=sparse)
+            StoreMaps.prepare(self.folder, layout, sparse=sparse, pixels=pixels)
             with disk_full_named(self.folder / PLATES):
                 (self.folder / PLATES).write_bytes(np.ascontiguousarray(plates).data)
             self.maps = StoreMaps(self.folder)
@@ -105,9 +108,10 @@ class PackedStoreWriter:
         silhouettes: NDArray[np.bool_],
         poses: NDArray[np.float32],
         columns: Mapping[str, object],
+        pixels: NDArray[np.float32] | None = None,
     ) -> None:
         """Writes n consecutive frames from number `start` on; see `StoreMaps.write`."""
-        self.maps.write(start, frames, silhouettes, poses, columns)
+        self.maps.write(start, frames, silhouettes, poses, columns, pixels)
 
     def __enter__(self) -> "PackedStoreWriter":
         return self
@@ -131,7 +135,8 @@ class PackedStoreWriter:
                 compression="zstd",
             )
         write_json(self.folder / CAMERAS, [camera.to_json() for camera in self._cameras])
-        names = (FRAMES, SILHOUETTES, PLATES, POSES, INDEX, CAMERAS)
+        names = [FRAMES, SILHOUETTES, PLATES, POSES, INDEX, CAMERAS]
+        names += [PIXELS] if (self.folder / PIXELS).exists() else []
         with disk_full_named(self.folder):
             for name in names:
                 sync_file(self.folder / name)

@@ -1,5 +1,6 @@
 """The empty scene by temporal median, and the person by what differs from it."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -9,10 +10,18 @@ from scipy import ndimage
 from .conventions import BODY_MARGIN, from_corners, pixel_range
 
 PLATE_SAMPLES: Final = 50
-"""Frames that the median is over (FACTS, NSD: background)."""
+"""Frames that the median is over (NSD's own background pictures are medians over about as many)."""
 
 DIFFERENCE: Final = 28
 """Of 255, in any channel: noise and shadow stay below. The project's choice."""
+
+FAINT: Final = 14
+"""Of 255: what differs by this much and is no shadow belongs to the person where it touches what differs by
+DIFFERENCE. On synthetic people of 256-pixel frames, JPEG or not, the pair finds 95 % of the pixels along leg
+bones where DIFFERENCE alone finds 86 %, at a higher overlap with the true silhouettes (0.86, 0.81)."""
+
+SHADOW: Final = (0.5, 0.12)
+"""A shadow leaves at least this share of the light, and changes the channels' shares by no more than this."""
 
 SMALLEST: Final = 0.001
 """Of the frame's area: a smaller region is no person."""
@@ -20,13 +29,17 @@ SMALLEST: Final = 0.001
 _STRIP = 64  # rows medianed at a time: the sort's copy stays small
 
 
-def median_plate(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The empty scene, uint8 [H, W, 3]: the median over about PLATE_SAMPLES of the frames [n, H, W, 3].
+def median_plate(films: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """The empty scene, uint8 [H, W, 3]: the median over about PLATE_SAMPLES frames of all the clips, each
+    [n, H, W, 3], that a camera saw from one place.
 
-    Of an even number the lower of the two middle values. Somebody who stays where he is, is part of it.
+    Of an even number the lower of the two middle values. Somebody who stays where he is in all of them is
+    part of it.
     """
-    chosen = np.unique(np.linspace(0, len(frames) - 1, PLATE_SAMPLES).round().astype(int))
-    samples = np.stack([frames[i] for i in chosen])
+    starts = np.cumsum([0, *(len(frames) for frames in films)])
+    chosen = np.unique(np.linspace(0, starts[-1] - 1, PLATE_SAMPLES).round().astype(int))
+    clips = np.searchsorted(starts, chosen, side="right") - 1
+    samples = np.stack([films[clip][row - starts[clip]] for clip, row in zip(clips, chosen, strict=True)])
     middle = (len(samples) - 1) // 2
     plate = np.empty(samples.shape[1:], np.uint8)
     for top in range(0, len(plate), _STRIP):
@@ -45,12 +58,12 @@ def silhouette(
         here = pixel_range(box, (frame.shape[0], frame.shape[1]))
         # one pixel more: whether a pixel at the box's edge is a speck depends on its neighbours
         wider = tuple(slice(max(one.start - 1, 0), one.stop + 1) for one in here)
-        mask = without_specks(differs(frame[wider], plate[wider]))
+        mask = person(frame[wider], plate[wider])
         top, left = (one.start - wide.start for one, wide in zip(here, wider, strict=True))
         target = inside[here]
         target[...] = mask[top : top + target.shape[0], left : left + target.shape[1]]
         return inside
-    mask = without_specks(differs(frame, plate))
+    mask = person(frame, plate)
     regions, count = ndimage.label(mask, np.ones((3, 3), bool))
     if count == 0:
         return mask
@@ -60,11 +73,30 @@ def silhouette(
     return np.asarray(kept[regions])
 
 
-def differs(frame: NDArray[np.uint8], plate: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Where any channel is further off than DIFFERENCE. [H, W, 3] twice → bool [H, W]."""
-    far = np.maximum(frame, plate) - np.minimum(frame, plate) > DIFFERENCE
+def person(frame: NDArray[np.uint8], plate: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """What clearly differs, and what differs faintly beside it. [H, W, 3] twice → bool [H, W]."""
+    clear = without_specks(differs(frame, plate))
+    if not clear.any():
+        return clear
+    faint = without_specks(differs(frame, plate, FAINT) & ~shadow(frame, plate))
+    return np.asarray(ndimage.binary_propagation(clear, np.ones((3, 3), bool), clear | faint))
+
+
+def differs(
+    frame: NDArray[np.uint8], plate: NDArray[np.uint8], threshold: int = DIFFERENCE
+) -> NDArray[np.bool_]:
+    """Where any channel is further off than the threshold. [H, W, 3] twice → bool [H, W]."""
+    far = np.maximum(frame, plate) - np.minimum(frame, plate) > threshold
     either: NDArray[np.bool_] = far[..., 0] | far[..., 1] | far[..., 2]
     return either
+
+
+def shadow(frame: NDArray[np.uint8], plate: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Where the frame is the plate in less light. [H, W, 3] twice → bool [H, W]."""
+    ratio = (frame.astype(np.float32) + 1) / (plate.astype(np.float32) + 1)
+    light = ratio.mean(axis=-1)
+    least, most = SHADOW
+    return np.asarray((light < 1) & (light > least) & (np.ptp(ratio, axis=-1) < most))
 
 
 def without_specks(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -153,10 +153,11 @@ class View:
     int64 [n], frame numbers within the clip from 0, ascending. poses: float32 [n, 17, 3] mm in the camera's
     axes, absolute or root-relative; None where nobody knows them. joints: float32 [n, 17, 2] pixels of the
     source picture, from which boxes are made. boxes: float32 [n, 4] θ in the source picture, given. times:
-    float64 [n] seconds since the clip began; None: numbers over fps. plate:
-    a picture of the empty scene, or files of one a frame; None: to be made by temporal median. masks: pictures
-    of where the person is (white on black), one a frame; None: found by what differs from the plate.
-    outfit: what is worn, where a subject changes clothes between clips; None: the subject's name.
+    float64 [n] seconds since the clip began; None: numbers over fps. plate: a picture of the empty scene, or
+    files of one a frame; None: to be made by temporal median. masks: pictures of where the person is (white
+    on black), one a frame; None: found by what differs from the plate.
+    outfit: what is worn, where a subject changes clothes between clips; None: the subject's name. stand:
+    tells the clips apart between which the camera was moved; the others of a subject share a plate.
     """
 
     subject: str
@@ -171,8 +172,9 @@ class View:
     boxes: NDArray[np.float32] | None = None
     times: NDArray[np.float64] | None = None
     plate: Path | PictureFiles | None = None
-    masks: PictureFiles | None = None
+    masks: Pictures | None = None
     outfit: str | None = None
+    stand: str = ""
 
     @property
     def name(self) -> str:

@@ -95,10 +95,9 @@ def _tables(source: Path, root: Path) -> tuple[dict[Path, Table], list[tuple[str
 def _share_there(images: Path, tables: Mapping[Path, Table]) -> float:
     """Of some of the named pictures, the share that are there."""
     names = [str(name) for table in tables.values() for name in table["imgname"]]
-    some = (
-        [names[i] for i in np.unique(np.linspace(0, len(names) - 1, LOOKED_AT).astype(int))] if names else []
-    )
-    return sum((images / name).is_file() for name in some) / max(len(some), 1)
+    some = names[:: max(len(names) // LOOKED_AT, 1)]
+    there: int = sum((images / name).is_file() for name in some)
+    return there / max(len(some), 1)
 
 
 def _table(path: Path) -> Table:

@@ -1,6 +1,9 @@
 """MPI-INF-3DHP: S1/Seq1/ with annot.mat, camera.calibration and imageSequence/video_0.avi to train on, TS1/
 with annot_data.mat (HDF5) and imageSequence/img_000001.jpg to test on.
 
+The films may be there as extracted frames instead, in the three spellings that are about (FRAMES), and masks
+of the person beside them (FGmasks). People change clothes between Seq1 and Seq2, and cameras end early.
+
 Joints are 28 (train) or 17 (test) in mm in the camera's axes. The test cameras' intrinsics follow from the
 2D and 3D joints; their place in the world is not given, and each is the only one of its clip.
 """
@@ -9,6 +12,7 @@ import multiprocessing
 import re
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +41,21 @@ TEST_FPS = 25.0
 """Assumed: the test pictures do not tell, and the films are of 25 or 50 a second."""
 
 ACTION = "unknown"
+TEST_SET = "mpi_inf_3dhp_test_set"
+"""Its archive unpacks into a folder of its own name, often inside one."""
+
+FRAMES = (
+    ("imageSequence/video_{0}", r"(?:img|frame)_\d+\.(?:jpg|png)"),
+    ("imageFrames/video_{0}", r"(?:img|frame)_\d+\.(?:jpg|png)"),
+    ("imageSequence", r"(?:img|frame)_{0}_\d+\.(?:jpg|png)"),
+)
+"""Folder and names of a camera's extracted frames, numbered from 1: as in the guides of MargiPose, of SPIN,
+and of the data set itself."""
+
+PLACES = ("imageSequence", "imageFrames")
+
+EXTRACTED_FPS = 25.0
+"""Assumed for extracted frames, which do not tell."""
 
 
 def read_mpi_inf_3dhp(source: Path, extrinsics: Path | None = None) -> Catalogue:
@@ -44,7 +63,7 @@ def read_mpi_inf_3dhp(source: Path, extrinsics: Path | None = None) -> Catalogue
 
     A sequence whose annotations cannot be read is skipped and named. Raises NotThisLayout, NeedsPackage.
     """
-    roots = [source, *(source / name for name in ("train", "test", "mpi_inf_3dhp_test_set"))]
+    roots = [source, *(source / name for name in ("train", "test", TEST_SET, f"{TEST_SET}/{TEST_SET}"))]
     training = [path for root in roots for path in sorted(root.glob("S*/Seq*")) if path.is_dir()]
     testing = [path for root in roots for path in sorted(root.glob("TS*")) if path.is_dir()]
     if not training and not testing:
@@ -79,39 +98,107 @@ def _training(folder: Path) -> Found:
     lenses = _calibration(folder / "camera.calibration", f"{subject}.{clip}")
     views: list[View] = []
     skipped: list[tuple[str, str]] = []
-    videos = {number: folder / "imageSequence" / f"video_{number}.avi" for number in sorted(poses)}
-    for number, video in videos.items():
-        if not video.is_file():
-            continue
+    for number in sorted(poses):
         name = f"{subject}.{clip}.video_{number}"
-        if number not in lenses or number not in pixels:
-            skipped.append((name, "not in camera.calibration or annot2"))
-            continue
         try:
-            film = film_facts(video)
+            source = _pictures(folder, number)
         except NeedsPackage:
             raise
         except Exception as error:  # PyAV raises anything for bad bytes
             skipped.append((name, reason(error)))
             continue
-        count = min(len(film.times), len(poses[number]), len(pixels[number]))
-        frames = np.arange(count)
+        if source is None:
+            continue
+        if number not in lenses or number not in pixels:
+            skipped.append((name, "not in camera.calibration or annot2"))
+            continue
+        annotated = min(len(poses[number]), len(pixels[number]))
+        kept = np.flatnonzero(source.numbers < annotated)
+        rows = source.numbers[kept]
+        if len(rows) == 0:
+            skipped.append((name, "no frame is annotated"))
+            continue
         views.append(
             View(
                 subject,
                 ACTION,
                 clip,
                 name,
-                numbers=frames,
-                pictures=VideoFile(video, frames),
-                fps=film.fps,
-                times=film.times[:count],
-                poses=seventeen(poses[number][:count], FROM_MPI_28),
-                joints=seventeen(pixels[number][:count], FROM_MPI_28),
+                numbers=rows,
+                pictures=source.pictures.take(kept),
+                fps=source.fps,
+                times=None if source.times is None else source.times[kept],
+                poses=seventeen(poses[number][rows], FROM_MPI_28),
+                joints=seventeen(pixels[number][rows], FROM_MPI_28),
+                masks=_masks(folder / "FGmasks", number, rows),
+                outfit=f"{subject} {clip}",
             )
         )
+    skipped += _unread(folder, {number for number in poses if _told(number, views, skipped)}, bool(views))
     used = {view.camera for view in views}
     return views, {lens.name: lens for lens in lenses.values() if lens.name in used}, skipped
+
+
+def _told(number: int, views: list[View], skipped: list[tuple[str, str]]) -> bool:
+    """Whether a camera was read or named."""
+    return any(name.endswith(f".video_{number}") for name in [*(v.camera for v in views), *dict(skipped)])
+
+
+def _unread(folder: Path, told: set[int], some: bool) -> list[tuple[str, str]]:
+    """What lies where films and frames are looked for, and is neither: named, so that nothing vanishes."""
+    entries = [entry for name in PLACES if (folder / name).is_dir() for entry in (folder / name).iterdir()]
+    numbered = [(re.match(r"video_(\d+)", entry.name), entry) for entry in sorted(entries)]
+    left = [str(entry) for match, entry in numbered if match and int(match[1]) not in told]
+    if not some and not left and not told:
+        left = [str(folder / PLACES[0])]
+    expected = "no annotated camera's video_0.avi, and no frames named as img_000001.jpg, frame_000001.jpg or"
+    return [(name, f"{expected} img_0_000001.jpg") for name in left]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A camera's film or extracted frames: numbers [n] from 0, ascending, and where they are; times as in
+    View."""
+
+    numbers: NDArray[np.int64]
+    pictures: VideoFile | PictureFiles
+    fps: float
+    times: NDArray[np.float64] | None = None
+
+
+def _pictures(folder: Path, number: int) -> Source | None:
+    """A camera's film, else its extracted frames, else None. Raises whatever PyAV raises for a film."""
+    video = folder / "imageSequence" / f"video_{number}.avi"
+    if video.is_file():
+        film = film_facts(video)
+        frames = np.arange(len(film.times))
+        return Source(frames, VideoFile(video, frames), film.fps, film.times)
+    for inside, pattern in FRAMES:
+        files = _numbered(folder / inside.format(number), pattern.format(number))
+        if files is not None:
+            return Source(files.labels - 1, files, EXTRACTED_FPS)
+    return None
+
+
+def _numbered(folder: Path, pattern: str) -> PictureFiles | None:
+    """The files in the folder whose whole names fit the pattern, by number; None where there is none."""
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    names = [name for name in names if re.fullmatch(pattern, name)]
+    if not names:
+        return None
+    files = PictureFiles.of(folder, names)
+    return files.take(np.argsort(files.labels))
+
+
+def _masks(folder: Path, number: int, rows: NDArray[np.int64]) -> VideoFile | PictureFiles | None:
+    """The person's masks of these frames: a film, or one picture each; None where they are not all there."""
+    video = folder / f"video_{number}.avi"
+    if video.is_file():
+        return VideoFile(video, rows)
+    files = _numbered(folder / f"video_{number}", r"(?:img|frame)_\d+\.(?:jpg|png)")
+    if files is None or not set((rows + 1).tolist()) <= set(files.labels.tolist()):
+        return None
+    return files.take(np.searchsorted(files.labels, rows + 1))
 
 
 def _annotations(path: Path) -> tuple[Mapping[int, NDArray[np.float64]], Mapping[int, NDArray[np.float64]]]:

@@ -13,7 +13,7 @@ from PIL import Image
 from dpa.models.data.films import film_facts, film_frames
 from dpa.models.errors import InputError
 
-from .catalogue import PictureFiles, Pictures, VideoFile
+from .catalogue import Pictures, VideoFile
 
 SAME_SCALE: Final = 0.01
 """Sizes nearer than this are cut or padded instead of resampled: Human3.6M's 1000x1002 next to 1000x1000."""
@@ -65,6 +65,12 @@ class Fit:
             [[width / self.source[1], 0, left], [0, height / self.source[0], top], [0, 0, 1.0]]
         )
         return to_stored @ matrix
+
+    def points(self, points: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Pixels [..., 2] = (u, v) of the source → of the stored frame."""
+        (top, left), (height, width) = self.corner, self.scaled
+        scale = np.array([width / self.source[1], height / self.source[0]])
+        return np.asarray(points * scale + np.array([left, top]), np.float32)
 
     def boxes(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
         """Boxes θ [n, 4] in the source → in the stored frame."""
@@ -156,8 +162,3 @@ def size_of(path: Path) -> tuple[int, int]:
     """(H, W) from a picture file's header."""
     with Image.open(path) as image:
         return image.size[1], image.size[0]
-
-
-def plate_files(plate: Path | PictureFiles | None, index: int) -> Path | None:
-    """The file of a frame's own plate, or of the view's."""
-    return plate.path(index) if isinstance(plate, PictureFiles) else plate

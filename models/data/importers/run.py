@@ -4,13 +4,14 @@ What is done stays done: an import that was killed, or met a full disk, goes on 
 same command is given again.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+from dpa.models.data.checks import Figures
 from dpa.models.data.contract import Camera
 from dpa.models.data.store_format import OutputExists
 
@@ -21,19 +22,22 @@ from .h36m_mmpose import read_h36m_mmpose
 from .h36m_multiview import read_h36m_multiview
 from .mpi_inf_3dhp import read_mpi_inf_3dhp
 from .pictures import Bad, Fit, picture_size, stored_size
-from .shard import Shard, Task, make_shards, open_shard
+from .shard import Shard, Task, find_people, in_pool, open_shard, read_view, stand_plate, was_read
 from .video import read_videos
 from .workplace import assemble, fingerprint, workplace
 
 Progress = Callable[[int, int], None]
 """Called with (pictures done, pictures in all)."""
 
+NEAREST: Final = 300.0
+"""mm. Poses with all joints farther before the camera are taken for absolute ones."""
+
 
 @dataclass(frozen=True)
 class ImportReport:
     """What came of an import. frames: stored; clips: (subject, action, clip); views: clips times cameras;
-    resumed: views that an earlier, unfinished run had done; quarantined: pictures left out, with the reason;
-    skipped: views left out, with the reason."""
+    resumed: views whose pictures an earlier, unfinished run had read; quarantined: pictures left out, with
+    the reason; skipped: views left out, with the reason; judged: every view that was read, with figures."""
 
     frames: int
     clips: int
@@ -42,6 +46,31 @@ class ImportReport:
     size: tuple[int, int]
     quarantined: tuple[Bad, ...]
     skipped: tuple[tuple[str, str], ...]
+    judged: tuple["Judged", ...] = ()
+
+    @property
+    def bad(self) -> tuple["Judged", ...]:
+        """The views that something speaks against, kept or left out."""
+        return tuple(one for one in self.judged if one.faults)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A view, the figures that were measured on it, what speaks against it, and whether it was kept."""
+
+    name: str
+    figures: Figures
+    faults: tuple[str, ...]
+    kept: bool
+
+    def to_json(self) -> dict[str, object]:
+        """As the store's manifest keeps it."""
+        return {
+            "name": self.name,
+            "kept": self.kept,
+            "faults": list(self.faults),
+            "figures": self.figures.to_json(),
+        }
 
 
 def import_catalogue(
@@ -52,12 +81,14 @@ def import_catalogue(
     layout: str,
     longer_side: int | None = None,
     workers: int = 1,
+    keep_bad: bool = True,
     progress: Progress | None = None,
 ) -> ImportReport:
     """Writes the catalogue's views into the new packed store `out`.
 
-    longer_side: of the stored frames in pixels; None keeps the commonest size of the source. With more than
-    one worker the caller's main module is imported by each, as multiprocessing's spawn does.
+    longer_side: of the stored frames in pixels; None keeps the commonest size of the source. keep_bad: keep
+    also the views that something speaks against (`checks`), which are named either way. With more than one
+    worker the caller's main module is imported by each, as multiprocessing's spawn does.
     Raises NothingToImport, OtherImport, ImportRunning, OutputExists, DiskFull.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -67,34 +98,80 @@ def import_catalogue(
         raise NothingToImport(source, _why_nothing(catalogue, unreadable))
     source_sizes = [sizes[view.camera] for view in views]
     stored = stored_size(max(sorted(set(source_sizes)), key=source_sizes.count), longer_side)
-    tasks = [Task(n, view, Fit(sizes[view.camera], stored)) for n, view in enumerate(views)]
+    tasks = _tasks(catalogue, views, sizes, stored)
     plan = {"layout": layout, "stored": list(stored), "data": fingerprint(catalogue)}
     with workplace(out, plan) as folder:
-        found = (open_shard(folder, task.number, stored) for task in tasks)
-        done = {shard.number: shard for shard in found if shard is not None}
-        resumed = len(done)
-        total = sum(len(view.numbers) for view in views)
-        finished = sum(len(views[number].numbers) for number in done)
-        if progress is not None:
-            progress(finished, total)
-        for shard in make_shards(folder, [task for task in tasks if task.number not in done], workers):
-            done[shard.number] = shard
-            finished += len(views[shard.number].numbers)
-            if progress is not None:
-                progress(finished, total)
-        shards = [done[number] for number in range(len(views))]
-        report = _report(views, shards, (*catalogue.skipped, *unreadable), stored, resumed)
+        shards, resumed = _made(folder, tasks, workers, progress)
+        judged = [
+            Judged(views[shard.number].name, shard.figures, tuple(shard.figures.faults()), True)
+            for shard in shards
+            if shard.figures is not None
+        ]
+        if not keep_bad:
+            judged = [replace(one, kept=not one.faults) for one in judged]
+        left_out = {one.name: "; ".join(one.faults) for one in judged if not one.kept}
+        good = [shard for shard in shards if views[shard.number].name not in left_out]
+        skipped = (*catalogue.skipped, *unreadable, *left_out.items())
+        report = _report(views, shards, good, skipped, stored, resumed, judged)
         facts = {
             **catalogue.facts,
             "layout": layout,
             "quarantined": len(report.quarantined),
             "skipped": [f"{name}: {why}" for name, why in report.skipped],
+            "views": [one.to_json() for one in judged],
         }
         if report.frames:
-            assemble(out, folder, views, shards, _cameras(catalogue, tasks), source=layout, facts=facts)
+            assemble(out, folder, tasks, good, _cameras(catalogue, tasks), source=layout, facts=facts)
     if not report.frames:
-        raise NothingToImport(source, _first(report.quarantined))
+        raise NothingToImport(source, _first(report.quarantined, left_out))
     return report
+
+
+def _made(
+    folder: Path, tasks: Sequence[Task], workers: int, progress: Progress | None
+) -> tuple[list[Shard], int]:
+    """The shards of all tasks, and of how many the pictures had been read before. Three passes: pictures,
+    plates of the stands, people; each leaves out what it has done before."""
+    left = [task for task in tasks if not was_read(folder, task)]
+    total = sum(len(task.view.numbers) for task in tasks)
+    finished = total - sum(len(task.view.numbers) for task in left)
+    if progress is not None:
+        progress(finished, total)
+    for task in in_pool(read_view, folder, left, workers):
+        finished += len(task.view.numbers)
+        if progress is not None:
+            progress(finished, total)
+    found = [open_shard(folder, task) for task in tasks]
+    missing = [task for task, shard in zip(tasks, found, strict=True) if shard is None]
+    for stand in {task.stand for task in missing}:
+        stand_plate(folder, [task for task in tasks if task.stand == stand])
+    done = {shard.number: shard for shard in found if shard is not None}
+    done |= {shard.number: shard for shard in in_pool(find_people, folder, missing, workers)}
+    return [done[number] for number in range(len(tasks))], len(tasks) - len(left)
+
+
+def _tasks(
+    catalogue: Catalogue, views: Sequence[View], sizes: Mapping[str, tuple[int, int]], stored: tuple[int, int]
+) -> list[Task]:
+    """The views with their fit, numbered; those of one subject, camera and stand share a plate."""
+    stands: dict[tuple[str, str, str], int] = {}
+    tasks = []
+    for number, view in enumerate(views):
+        stand = stands.setdefault((view.subject, view.camera, view.stand), number)
+        placed = _with_joints(view, catalogue.cameras[view.camera])
+        tasks.append(Task(number, placed, Fit(sizes[view.camera], stored), stand))
+    return tasks
+
+
+def _with_joints(view: View, camera: Camera) -> View:
+    """The view with its joints' pixels, where boxes are given and poses are known from the camera's centre:
+    nobody's joints lie within NEAREST of it."""
+    if view.joints is not None or view.boxes is None or view.poses is None:
+        return view
+    if not len(view.poses) or not (view.poses[..., 2] > NEAREST).all():
+        return view
+    seen = view.poses.astype(np.float64) @ camera.intrinsics.T
+    return replace(view, joints=(seen[..., :2] / seen[..., 2:]).astype(np.float32))
 
 
 def _sized(
@@ -131,11 +208,13 @@ def _cameras(catalogue: Catalogue, tasks: Sequence[Task]) -> dict[str, Camera]:
 def _report(
     views: Sequence[View],
     shards: Sequence[Shard],
+    good: Sequence[Shard],
     skipped: tuple[tuple[str, str], ...],
     stored: tuple[int, int],
     resumed: int,
+    judged: Sequence[Judged],
 ) -> ImportReport:
-    kept = [shard for shard in shards if shard.kept]
+    kept = [shard for shard in good if shard.kept]
     return ImportReport(
         frames=int(np.sum([shard.kept for shard in kept])),
         clips=len({views[shard.number].motion for shard in kept}),
@@ -144,6 +223,7 @@ def _report(
         size=stored,
         quarantined=tuple(bad for shard in shards for bad in shard.bad),
         skipped=skipped,
+        judged=tuple(judged),
     )
 
 
@@ -154,7 +234,10 @@ def _why_nothing(catalogue: Catalogue, unreadable: list[tuple[str, str]]) -> str
     return f"all {len(left_out)} clips left out, first {left_out[0][0]}: {left_out[0][1]}"
 
 
-def _first(bad: Sequence[Bad]) -> str:
+def _first(bad: Sequence[Bad], left_out: Mapping[str, str]) -> str:
+    if left_out:
+        name, why = next(iter(left_out.items()))
+        return f"all {len(left_out)} clips that could be read, first {name}: {why}"
     return f"all {len(bad)} pictures left out, first {bad[0].name}: {bad[0].reason}"
 
 

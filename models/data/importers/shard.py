@@ -1,111 +1,129 @@
-"""One view's part of an import, on the disk: cut out, with plate, silhouettes and boxes. A shard is whole
-when its `.json` is there; a killed process leaves it without."""
+"""One view's part of an import, on the disk. First its pictures are read; when all views of a camera's stand
+are there, its plate is made of them; then people are found, and the view is measured. What is done is told
+by `.read.json` and `.json`, written last; a killed process leaves a shard without."""
 
 import json
 import multiprocessing
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dpa.models.atomic import disk_full_named, sync_file, write_json
+from dpa.models.data.checks import Clip, Figures, Sample, measured, sampled
 
 from .background import box_of, median_plate, silhouette
 from .catalogue import PictureFiles, ReaderLost, View
 from .conventions import around_points
-from .pictures import Bad, Fit, plate_files, read_picture, read_pictures, reason
+from .pictures import Bad, Fit, picture_size, read_picture, read_pictures, reason
 
 CHUNK_BYTES: Final = 16_000_000
 """Pixels held at a time, beside the plate's samples."""
 
+MASKED: Final = 127
+"""Of 255: a given mask is the person above it."""
+
+Done = TypeVar("Done")
+
+
+@dataclass(frozen=True)
+class Task:
+    """One view, its number in the import, and how its pictures are fitted to the stored size. stand: tells
+    the views that one camera saw from one place, whose plate they share."""
+
+    number: int
+    view: View
+    fit: Fit
+    stand: int
+
 
 @dataclass(frozen=True)
 class Shard:
-    """What was made of a view: `kept` frames of it, `plates` (1, one a kept frame, or 0 if none was kept),
-    and the pictures left out. stored: (H, W) of the frames."""
+    """What was made of a view: `kept` of the `read` frames in its files, `plates` of its own (1, one a read
+    frame, or 0 where the plate is its stand's), the pictures left out, and the figures by which it is judged,
+    None if nothing was read. stored: (H, W) of the frames."""
 
     folder: Path
     number: int
+    stand: int
+    read: int
     kept: int
     plates: int
     bad: tuple[Bad, ...]
+    figures: Figures | None
     stored: tuple[int, int]
 
     def path(self, what: str) -> Path:
         return shard_path(self.folder, self.number, what)
 
     def frames(self) -> NDArray[np.uint8]:
-        """uint8 [kept, H, W, 3], a memory map."""
-        return np.memmap(self.path("frames"), np.uint8, "r", shape=(self.kept, *self.stored, 3))
+        """uint8 [read, H, W, 3], a memory map."""
+        return np.memmap(self.path("frames"), np.uint8, "r", shape=(self.read, *self.stored, 3))
 
     def plate_pixels(self) -> NDArray[np.uint8]:
-        """uint8 [plates, H, W, 3], a memory map."""
+        """Its own plates, uint8 [plates, H, W, 3], a memory map."""
         return np.memmap(self.path("plates"), np.uint8, "r", shape=(self.plates, *self.stored, 3))
 
-    def silhouettes(self, rows: slice) -> NDArray[np.bool_]:
-        """bool [n, H, W]."""
-        h, w = self.stored
-        bits = np.memmap(self.path("bits"), np.uint8, "r", shape=(self.kept, (h * w + 7) // 8))
-        return np.unpackbits(bits[rows], axis=1, count=h * w).view(np.bool_).reshape(-1, h, w)
+    def silhouettes(self, at: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Of these read frames, bool [n, H, W]."""
+        return _unpacked(self.path("bits"), self.read, self.stored, at)
 
-    def rows(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Which frames of the view were kept, [kept], and their boxes θ, [kept, 4]."""
-        table = np.load(self.path("rows.npy"), allow_pickle=False)
-        return table["row"], table["box"]
+    def rows(self) -> NDArray[np.void]:
+        """A row a kept frame: "at", which of the read ones it is, "row", which of the view's, and "box" θ."""
+        table: NDArray[np.void] = np.load(self.path("rows.npy"), allow_pickle=False)
+        return table
 
 
-ROWS = np.dtype([("row", "<i8"), ("box", "<f4", (4,))])
+ROWS = np.dtype([("at", "<i8"), ("row", "<i8"), ("box", "<f4", (4,))])
 
 
 def shard_path(folder: Path, number: int, what: str) -> Path:
     return folder / f"{number:06d}.{what}"
 
 
-def open_shard(folder: Path, number: int, stored: tuple[int, int]) -> Shard | None:
+def open_shard(folder: Path, task: Task) -> Shard | None:
     """A finished shard, or None."""
-    try:
-        facts = json.loads(shard_path(folder, number, "json").read_text())
-    except FileNotFoundError:
+    facts = _facts(folder, task.number, "json")
+    if facts is None:
         return None
     bad = tuple(Bad(*one) for one in facts["bad"])
-    return Shard(folder, number, facts["kept"], facts["plates"], bad, stored)
+    figures = None if facts["figures"] is None else Figures.from_json(facts["figures"])
+    counts = facts["read"], facts["kept"], facts["plates"]
+    return Shard(folder, task.number, task.stand, *counts, bad, figures, task.fit.stored)
 
 
-def make_shard(folder: Path, number: int, view: View, fit: Fit) -> Shard:
-    """Reads a view's pictures and writes its shard. Holds one chunk of frames and the plate's samples at a
-    time, however long the view is. Raises DiskFull."""
-    token = f"partial-{os.getpid()}"
-    names = {what: shard_path(folder, number, f"{what}.{token}") for what in ("frames", "bits", "plates")}
+def was_read(folder: Path, task: Task) -> bool:
+    """Whether the view's pictures are in its shard already."""
+    return _facts(folder, task.number, "read.json") is not None
+
+
+def _facts(folder: Path, number: int, what: str) -> Any:
+    try:
+        return json.loads(shard_path(folder, number, what).read_text())
+    except FileNotFoundError:
+        return None
+
+
+def read_view(folder: Path, task: Task) -> Task:
+    """Reads a view's pictures into its shard, one chunk of frames at a time. Raises DiskFull."""
+    names = {what: shard_path(folder, task.number, what) for what in ("frames", "plates")}
+    partial = {what: path.with_name(f"{path.name}.partial-{os.getpid()}") for what, path in names.items()}
     with disk_full_named(folder):
-        kept, bad = _write_frames(names["frames"], names["plates"], view, fit)
-        rows = np.zeros(len(kept), ROWS)
-        rows["row"] = kept
-        plates = 0
-        if len(kept):
-            seen, plates = _find_people(names, view, fit, rows, bad)
-            if not seen.all():
-                for what in ("frames", "bits", "plates") if plates > 1 else ("frames", "bits"):
-                    _keep_only(names[what], seen)
-                plates = int(seen.sum()) if plates > 1 else plates
-                rows = rows[seen]
-        else:
-            names["bits"].touch()
-        for what, path in names.items():
+        kept, bad = _write_frames(partial["frames"], partial["plates"], task.view, task.fit)
+        for what, path in partial.items():
             sync_file(path)
-            path.replace(shard_path(folder, number, what))
-        with shard_path(folder, number, "rows.npy").open("wb") as file:
-            np.save(file, rows)
-    facts = {"kept": len(rows), "plates": plates, "bad": [[one.name, one.reason] for one in bad]}
-    write_json(shard_path(folder, number, "json"), facts)
-    return Shard(folder, number, len(rows), plates, tuple(bad), fit.stored)
+            path.replace(names[what])
+    facts = {"kept": kept, "bad": [[one.name, one.reason] for one in bad]}
+    write_json(shard_path(folder, task.number, "read.json"), facts)
+    return task
 
 
 def _write_frames(frames: Path, plates: Path, view: View, fit: Fit) -> tuple[list[int], list[Bad]]:
@@ -129,47 +147,148 @@ def _write_frames(frames: Path, plates: Path, view: View, fit: Fit) -> tuple[lis
     return kept, bad
 
 
-def _find_people(
-    names: dict[str, Path], view: View, fit: Fit, rows: NDArray[np.void], bad: list[Bad]
-) -> tuple[NDArray[np.bool_], int]:
-    """Writes plates and silhouettes and fills in `rows["box"]`; which frames show somebody, bool [kept],
-    and the number of plates."""
-    shape = (len(rows), *fit.stored, 3)
-    frames = np.memmap(names["frames"], np.uint8, "r", shape=shape)
-    own = isinstance(view.plate, PictureFiles)
-    if own:
-        plates: NDArray[np.uint8] = np.memmap(names["plates"], np.uint8, "r", shape=shape)
-    else:
-        plates = _one_plate(frames, view, fit, bad)[None]
-        names["plates"].write_bytes(plates.tobytes())
-    boxes = _known_boxes(view, fit, rows["row"])
-    seen = np.ones(len(rows), bool)
-    with names["bits"].open("wb") as bits:
-        for chunk in chunks(len(rows), frames[0].nbytes):
-            for i in range(chunk.start, chunk.stop):
-                box = None if boxes is None else boxes[i]
-                mask = silhouette(frames[i], plates[i if own else 0], box)
-                box = box_of(mask) if box is None else box
-                if box is None:
-                    seen[i] = False
-                    bad.append(Bad(_file_name(view, int(rows["row"][i])), "nobody to be seen"))
-                else:
-                    rows["box"][i] = box
-                bits.write(np.packbits(mask.reshape(-1)).tobytes())
-    return seen, len(plates)
+def stand_plate(folder: Path, tasks: Sequence[Task]) -> None:
+    """Writes the plate that the views of one stand share: the median over the frames of all of them."""
+    path = shard_path(folder, tasks[0].stand, "plate.npy")
+    if path.exists() or all(task.view.plate is not None for task in tasks):
+        return
+    films = [_read_frames(folder, task) for task in tasks]
+    films = [frames for frames in films if len(frames)]
+    if not films:
+        return
+    partial = path.with_name(f"{path.name}.partial-{os.getpid()}")
+    with disk_full_named(folder), partial.open("wb") as file:
+        np.save(file, median_plate(films))
+    partial.replace(path)
 
 
-def _one_plate(frames: NDArray[np.uint8], view: View, fit: Fit, bad: list[Bad]) -> NDArray[np.uint8]:
-    """The view's given plate, or the median where there is none or it cannot be read."""
-    path = plate_files(view.plate, 0)
-    if path is not None:
+def _read_frames(folder: Path, task: Task) -> NDArray[np.uint8]:
+    """Every frame that was read, uint8 [n, H, W, 3], a memory map."""
+    shape = (len(_facts(folder, task.number, "read.json")["kept"]), *task.fit.stored, 3)
+    path = shard_path(folder, task.number, "frames")
+    return np.memmap(path, np.uint8, "r", shape=shape) if shape[0] else np.zeros(shape, np.uint8)
+
+
+def find_people(folder: Path, task: Task) -> Shard:
+    """Finds the person in each frame that was read, measures the view, and finishes its shard. Raises
+    DiskFull."""
+    view, fit, number = task.view, task.fit, task.number
+    facts = _facts(folder, number, "read.json")
+    bad = [Bad(*one) for one in facts["bad"]]
+    rows = np.zeros(len(facts["kept"]), ROWS)
+    rows["at"], rows["row"] = np.arange(len(rows)), facts["kept"]
+    read, plates, figures = len(rows), 0, None
+    partial = shard_path(folder, number, f"bits.partial-{os.getpid()}")
+    with disk_full_named(folder):
+        partial.touch()
+        if read:
+            frames = _read_frames(folder, task)
+            behind, plates = _plates(folder, task, read, bad)
+            seen = _write_silhouettes(partial, task, frames, behind, rows, bad)
+            rows = rows[seen]
+            times = view.numbers / view.fps if view.times is None else view.times
+            figures = measured(
+                Clip(
+                    _samples(partial, frames, behind, rows["at"]),
+                    fit.stored,
+                    rows["box"],
+                    stored_joints(view, fit, rows["row"]),
+                    None if view.poses is None else view.poses[rows["row"]],
+                    times[rows["row"]],
+                    fixed=len(behind) == 1,
+                    empty=read - len(rows),
+                )
+            )
+        sync_file(partial)
+        partial.replace(shard_path(folder, number, "bits"))
+        with shard_path(folder, number, "rows.npy").open("wb") as file:
+            np.save(file, rows)
+    left_out = [[one.name, one.reason] for one in bad]
+    counts = {"read": read, "kept": len(rows), "plates": plates}
+    told = None if figures is None else figures.to_json()
+    write_json(shard_path(folder, number, "json"), {**counts, "bad": left_out, "figures": told})
+    return Shard(folder, number, task.stand, read, len(rows), plates, tuple(bad), figures, fit.stored)
+
+
+def _plates(folder: Path, task: Task, read: int, bad: list[Bad]) -> tuple[NDArray[np.uint8], int]:
+    """The plates behind the read frames, [1 or read, H, W, 3], and how many of them are the view's own: a
+    given one, or one a frame; 0 where it is its stand's, or a given one cannot be read."""
+    own = shard_path(folder, task.number, "plates")
+    if isinstance(task.view.plate, PictureFiles):
+        return np.memmap(own, np.uint8, "r", shape=(read, *task.fit.stored, 3)), read
+    if task.view.plate is not None:
         try:
-            return read_picture(path, fit)
+            plate = read_picture(task.view.plate, task.fit)
         except FileNotFoundError:
             pass  # the layout does without
         except Exception as error:  # decoders raise anything for bad bytes
-            bad.append(Bad(str(path), f"plate, made by median instead: {reason(error)}"))
-    return median_plate(frames)
+            bad.append(Bad(str(task.view.plate), f"plate, made by median instead: {reason(error)}"))
+        else:
+            own.write_bytes(plate.tobytes())
+            return plate[None], 1
+        plate = median_plate([_read_frames(folder, task)])
+        own.write_bytes(plate.tobytes())
+        return plate[None], 1
+    shared: NDArray[np.uint8] = np.load(shard_path(folder, task.stand, "plate.npy"), allow_pickle=False)
+    return shared[None], 0
+
+
+def _write_silhouettes(
+    path: Path,
+    task: Task,
+    frames: NDArray[np.uint8],
+    plates: NDArray[np.uint8],
+    rows: NDArray[np.void],
+    bad: list[Bad],
+) -> NDArray[np.bool_]:
+    """Writes every read frame's silhouette and fills in `rows["box"]`; which frames show somebody, [read]."""
+    boxes = _known_boxes(task.view, task.fit, rows["row"])
+    given = _masks(task.view, task.fit, rows["row"], bad)
+    seen = np.ones(len(rows), bool)
+    with path.open("wb") as bits:
+        for i, masked in enumerate(given):
+            box = None if boxes is None else boxes[i]
+            mask = masked
+            if mask is None:
+                mask = silhouette(frames[i], plates[i if len(plates) > 1 else 0], box)
+            box = box_of(mask) if box is None else box
+            if box is None:
+                seen[i] = False
+                bad.append(Bad(_file_name(task.view, int(rows["row"][i])), "nobody to be seen"))
+            else:
+                rows["box"][i] = box
+            bits.write(np.packbits(mask.reshape(-1)).tobytes())
+    return seen
+
+
+def _masks(
+    view: View, fit: Fit, kept: NDArray[np.int64], bad: list[Bad]
+) -> Iterator[NDArray[np.bool_] | None]:
+    """The person as the layout's own masks show it, bool [H, W]; None where the pictures must tell."""
+    size = None if view.masks is None else picture_size(view.masks)
+    if view.masks is None or size is None:
+        yield from (None for _ in kept)
+        return
+    for _, mask in read_pictures(view.masks.take(kept), Fit(size, fit.stored)):
+        if isinstance(mask, Bad):
+            bad.append(Bad(mask.name, f"mask, found by difference instead: {mask.reason}"))
+        yield None if isinstance(mask, Bad) else mask.max(axis=-1) > MASKED
+
+
+def _samples(
+    bits: Path, frames: NDArray[np.uint8], plates: NDArray[np.uint8], at: NDArray[np.int64]
+) -> Iterator[Sample]:
+    """What the view is measured on: of the kept frames, `at` among the read ones, some."""
+    for row in sampled(len(at)).tolist():
+        place = int(at[row])
+        mask = _unpacked(bits, len(frames), frames.shape[1:3], at[row : row + 1])[0]
+        yield row, np.asarray(frames[place]), np.asarray(plates[place if len(plates) > 1 else 0]), mask
+
+
+def _unpacked(path: Path, count: int, size: tuple[int, ...], at: NDArray[np.int64]) -> NDArray[np.bool_]:
+    h, w = size
+    bits = np.memmap(path, np.uint8, "r", shape=(count, (h * w + 7) // 8))
+    return np.unpackbits(bits[at], axis=1, count=h * w).view(np.bool_).reshape(-1, h, w)
 
 
 def _known_boxes(view: View, fit: Fit, kept: NDArray[np.int64]) -> NDArray[np.float32] | None:
@@ -179,6 +298,11 @@ def _known_boxes(view: View, fit: Fit, kept: NDArray[np.int64]) -> NDArray[np.fl
     if view.joints is not None:
         return fit.boxes(around_points(view.joints[kept], fit.source))
     return None
+
+
+def stored_joints(view: View, fit: Fit, kept: NDArray[np.int64]) -> NDArray[np.float32] | None:
+    """Where the joints are in the stored frames, float32 [kept, 17, 2]; None where nobody knows."""
+    return None if view.joints is None else fit.points(view.joints[kept])
 
 
 def _file_name(view: View, index: int) -> str:
@@ -194,43 +318,22 @@ def chunks(count: int, item_bytes: int) -> Iterator[slice]:
         yield slice(start, min(start + step, count))
 
 
-def _keep_only(path: Path, seen: NDArray[np.bool_]) -> None:
-    """Drops from a file of len(seen) equal items those that are not to be kept, in place."""
-    item = path.stat().st_size // len(seen)
-    with path.open("r+b") as file:
-        for place, index in enumerate(np.flatnonzero(seen)):
-            file.seek(int(index) * item)
-            data = file.read(item)
-            file.seek(place * item)
-            file.write(data)
-        file.truncate(int(seen.sum()) * item)
-
-
 # Views to shards, on one process or several; a process that only reads pictures imports neither torch nor
 # pyarrow.
 
 
-@dataclass(frozen=True)
-class Task:
-    """One view, its number in the import, and how its pictures are fitted to the stored size."""
-
-    number: int
-    view: View
-    fit: Fit
-
-
-def make_shards(folder: Path, tasks: Sequence[Task], workers: int) -> Iterator[Shard]:
-    """Runs the tasks and yields each shard when it is done, in any order. An error in one stops the rest.
-
-    Raises ReaderLost if a process ends without one.
-    """
+def in_pool(
+    work: Callable[[Path, Task], Done], folder: Path, tasks: Sequence[Task], workers: int
+) -> Iterator[Done]:
+    """Runs the tasks and yields what comes of each when it is done, in any order. An error in one stops the
+    rest. Raises ReaderLost if a process ends without one."""
     workers = min(workers, len(tasks))
     if workers <= 1:
-        yield from (_make(folder, task) for task in tasks)
+        yield from (work(folder, task) for task in tasks)
         return
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, spawn, _end_with_parent) as pool:
-        waiting = {pool.submit(_make, folder, task): task for task in tasks}
+        waiting = {pool.submit(work, folder, task): task for task in tasks}
         try:
             for done in as_completed(list(waiting)):
                 yield done.result()
@@ -240,10 +343,6 @@ def make_shards(folder: Path, tasks: Sequence[Task], workers: int) -> Iterator[S
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-
-
-def _make(folder: Path, task: Task) -> Shard:
-    return make_shard(folder, task.number, task.view, task.fit)
 
 
 def _end_with_parent() -> None:

@@ -55,6 +55,7 @@ def read_videos(source: Path, extrinsics: Path | None = None) -> Catalogue:
                 pictures=VideoFile(path, frames),
                 fps=film.fps,
                 times=film.times,
+                stand=inside.as_posix(),
             )
         )
     return Catalogue(tuple(views), cameras, tuple(skipped), {"poses": "none", "cameras": "guessed"})

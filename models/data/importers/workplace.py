@@ -19,7 +19,7 @@ from dpa.models.data.contract import Camera
 from dpa.models.data.store_writer import PackedStoreWriter
 
 from .catalogue import Catalogue, ImportRunning, OtherImport, PictureFiles, View
-from .shard import Shard, chunks
+from .shard import Shard, Task, chunks, shard_path, stored_joints
 
 try:
     import fcntl
@@ -121,7 +121,7 @@ def _where(view: View) -> tuple[str, ...]:
 def assemble(
     out: Path,
     folder: Path,
-    views: Sequence[View],
+    tasks: Sequence[Task],
     shards: Sequence[Shard],
     cameras: Mapping[str, Camera],
     *,
@@ -129,54 +129,63 @@ def assemble(
     facts: Mapping[str, object],
 ) -> None:
     """Writes the store: views in the given order, frames in theirs. Raises DiskFull, OutputExists."""
-    kept = [(views[shard.number], shard) for shard in shards if shard.kept]
+    kept = [(tasks[shard.number], shard) for shard in shards if shard.kept]
     order = {key: index for index, key in enumerate(cameras)}
-    motions = {motion: n for n, motion in enumerate(dict.fromkeys(view.motion for view, _ in kept))}
+    motions = {motion: n for n, motion in enumerate(dict.fromkeys(task.view.motion for task, _ in kept))}
+    stands = list(dict.fromkeys(shard.stand for _, shard in kept if not shard.plates))
     writer = PackedStoreWriter(
         out,
         cameras=list(cameras.values()),
-        plates=_all_plates(folder / "plates.all", [shard for _, shard in kept]),
-        fps=kept[0][0].fps,
+        plates=_all_plates(folder, stands, [shard for _, shard in kept]),
+        fps=kept[0][0].view.fps,
         seed=None,
         source=source,
         count=sum(shard.kept for _, shard in kept),
         meta=facts,
+        pixels=True,
     )
     write_text(folder / ASSEMBLY, writer.folder.name)
     with writer:
-        start = first_plate = 0
-        for view, shard in kept:
+        start, first_plate = 0, len(stands)
+        for task, shard in kept:
+            view = task.view
             fixed = {"sequence": motions[view.motion], "camera": order[view.camera]}
-            _copy(writer.folder, start, view, shard, fixed, first_plate)
+            plate = first_plate if shard.plates else stands.index(shard.stand)
+            _copy(writer.folder, start, task, shard, fixed, plate)
             start += shard.kept
             first_plate += shard.plates
 
 
 def _copy(
-    store: Path, start: int, view: View, shard: Shard, fixed: Mapping[str, int], first_plate: int
+    store: Path,
+    start: int,
+    task: Task,
+    shard: Shard,
+    fixed: Mapping[str, int],
+    first_plate: int,
 ) -> None:
-    rows, boxes = shard.rows()
+    view, rows = task.view, shard.rows()
     # Opened anew for each view: pages of a map that stays open count as the process's memory.
     maps, frames = PackedStoreWriter.attach(store), shard.frames()
     for chunk in chunks(shard.kept, frames[0].nbytes):
-        here = rows[chunk]
-        plate = np.arange(chunk.start, chunk.stop) if shard.plates > 1 else np.zeros(len(here), np.int64)
+        at, here = rows["at"][chunk], rows["row"][chunk]
         columns: dict[str, object] = {
             **fixed,
             "subject": view.subject,
             "action": view.action,
             "outfit": view.outfit or view.subject,
-            "plate": first_plate + plate,
+            "plate": first_plate + (at if shard.plates > 1 else np.zeros(len(at), np.int64)),
             "frame": view.numbers[here],
             "time": view.numbers[here] / view.fps if view.times is None else view.times[here],
-            "box": boxes[chunk],
+            "box": rows["box"][chunk],
         }
         maps.write(
             start + chunk.start,
-            np.asarray(frames[chunk]),
-            shard.silhouettes(chunk),
+            np.asarray(frames[at]),
+            shard.silhouettes(at),
             _root_relative(view, here),
             columns,
+            stored_joints(view, task.fit, here),
         )
 
 
@@ -188,12 +197,18 @@ def _root_relative(view: View, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     return np.asarray(poses - poses[:, :1], np.float32)
 
 
-def _all_plates(path: Path, shards: Sequence[Shard]) -> NDArray[np.uint8]:
-    """All plates [P, H, W, 3] as one memory map: crops have one a frame, more than memory may hold."""
+def _all_plates(folder: Path, stands: Sequence[int], shards: Sequence[Shard]) -> NDArray[np.uint8]:
+    """All plates [P, H, W, 3] as one memory map, those of the stands first: crops have one a frame, more than
+    memory may hold."""
+    path = folder / "plates.all"
     with disk_full_named(path), path.open("wb") as file:
+        for stand in stands:
+            file.write(np.load(shard_path(folder, stand, "plate.npy"), allow_pickle=False).tobytes())
         for shard in shards:
+            if not shard.plates:
+                continue
             pixels = shard.plate_pixels()
             for chunk in chunks(shard.plates, pixels[0].nbytes):
                 file.write(np.ascontiguousarray(pixels[chunk]).data)
-    count = sum(shard.plates for shard in shards)
+    count = len(stands) + sum(shard.plates for shard in shards)
     return np.memmap(path, np.uint8, "r", shape=(count, *shards[0].stored, 3))

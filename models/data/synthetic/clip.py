@@ -66,6 +66,7 @@ class ClipImages:
     camera: Array
     frame: Array
     time: Array
+    pixels: Array
 
 
 def _entropy(key: ClipKey, seed: int) -> tuple[int, ...]:
@@ -149,12 +150,15 @@ def film(key: ClipKey, config: SynthConfig, cameras: Sequence[Stage]) -> ClipIma
     looks = _looks(key, config, cameras[0].view)
     boxes = true_boxes(moment, [stage.view for stage in cameras])
     shot: list[tuple[Array, Array]] = []
+    pixels: list[Array] = []
     for step, look in enumerate(looks):
         scene = posed(look.figure, moment.rotations[step], moment.heads[step], moment.seat, look.light)
         seen_by = cameras
         if crop_size is not None:
             seen_by = [stage.cropped(box, crop_size) for stage, box in zip(cameras, boxes[step], strict=True)]
         shot.append(pictures(scene, seen_by, config.supersample, sensor))
+        joints = moment.joints[step] / 1000
+        pixels += [np.stack(stage.view.project(joints)[:2], axis=-1) for stage in seen_by]
     if crop_size is not None:
         boxes = np.broadcast_to(WHOLE, boxes.shape)
     relative = moment.joints - moment.joints[:, :1]
@@ -168,6 +172,7 @@ def film(key: ClipKey, config: SynthConfig, cameras: Sequence[Stage]) -> ClipIma
         camera=np.tile(np.arange(count), frames),
         frame=np.repeat(np.arange(frames), count),
         time=np.repeat(moment.time, count),
+        pixels=np.stack(pixels).astype(np.float32),
     )
 
 
@@ -218,7 +223,7 @@ class Worker:
         }
         # Opened anew for each clip: pages of a map that stays open count as the worker's memory.
         store = StoreMaps(self.folder)
-        store.write(start, images.frames, images.silhouettes, images.poses, columns)
+        store.write(start, images.frames, images.silhouettes, images.poses, columns, images.pixels)
         return count
 
 

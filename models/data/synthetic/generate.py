@@ -109,6 +109,7 @@ def generate(config: SynthConfig, out: Path, progress: Progress | None = None) -
         source="synthetic",
         count=total,
         meta=config.model_dump(mode="json", exclude={"workers"}),
+        pixels=True,
     )
     with writer:
         done = 0
@@ -156,6 +157,7 @@ def generate_redressed(
             source="synthetic",
             count=count,
             meta=meta,
+            pixels=True,
         ) as writer:
             start = 0
             for number, store in enumerate(stores):
@@ -175,4 +177,5 @@ def _copy(writer: PackedStoreWriter, start: int, store: PackedStore, first_plate
             store.silhouettes(rows),
             np.asarray(store.poses[rows]),
             columns,
+            None if store.pixels is None else np.asarray(store.pixels[rows]),
         )

@@ -59,7 +59,19 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def command(tree: Path, out: Path, *options: str) -> list[str]:
-    return ["data", "import", "h36m-fetch", str(tree), "--out", str(out), "--workers", "1", *options]
+    return [
+        "data",
+        "import",
+        "h36m-fetch",
+        str(tree),
+        "--out",
+        str(out),
+        "--workers",
+        "1",
+        "--bad-clips",
+        "keep",
+        *options,
+    ]
 
 
 def assert_same(one: Path, other: Path) -> None:

@@ -106,6 +106,19 @@ def test_silhouettes_and_plates_by_the_temporal_median(scene: Any, imported: Any
     assert np.mean(overlaps) > 0.5
 
 
+def test_a_camera_has_one_plate_for_all_clips_of_a_subject(scene: Any, imported: Any) -> None:
+    """And where the joints are comes along."""
+    store, report = imported
+    assert len(store.plates) == len(report.judged) / 2 == 8
+    for shot in scene.shots:
+        rows = scene.rows(store, shot)
+        same = np.flatnonzero((store.camera == store.camera[rows[0]]) & (store.subject == shot.subject))
+        frames = store.frames_u8_at(same)
+        expected = np.percentile(frames, 50, axis=0, method="lower")
+        np.testing.assert_array_equal(store.plates[store.plate[rows[0]]], expected)
+        np.testing.assert_allclose(store.pixels[rows], shot.pixels, atol=1e-3)
+
+
 def test_cameras_are_related_by_the_poses_that_they_share(scene: Any, imported: Any) -> None:
     """The oracle: the generator's cameras, seen from the first of them."""
     store, _ = imported

@@ -107,6 +107,10 @@ def test_a_camera_without_calibration_is_named(changed: Path) -> None:
 def test_annotations_that_do_not_fit_are_named(changed: Path) -> None:
     path = changed / "annotation_body3d" / "fps10" / "h36m_test.npz"
     path.write_bytes(path.read_bytes()[:1000])
+    catalogue = read_h36m_mmpose(changed)
+    assert {view.subject for view in catalogue.views} == {"S1"}
+    assert [name for name, _ in catalogue.skipped] == ["fps10/h36m_test.npz"]
+    path.with_name("h36m_train.npz").unlink()
     with pytest.raises(BrokenAnnotations, match=r"h36m_test\.npz"):
         read_h36m_mmpose(changed)
     others = {"center": np.zeros((1, 2)), "scale": np.ones(1), "S": np.ones((1, 17, 4))}
@@ -116,6 +120,40 @@ def test_annotations_that_do_not_fit_are_named(changed: Path) -> None:
     np.savez(path, imgname=np.array(["a.jpg"], object), **others)
     with pytest.raises(BrokenAnnotations, match="allow_pickle"):
         read_h36m_mmpose(changed)
+
+
+def test_each_frame_once_where_the_originals_lie_beside(tree: Path, changed: Path) -> None:
+    """As mmpose's own guide leaves them; without the others, the originals are read."""
+    folder = changed / "annotation_body3d" / "fps10"
+    frames = read_h36m_mmpose(tree).frames()
+    for part in ("train", "test"):
+        shutil.copy(folder / f"h36m_{part}.npz", folder / f"h36m_{part}_original.npz")
+    assert read_h36m_mmpose(changed).frames() == frames
+    for part in ("train", "test"):
+        (folder / f"h36m_{part}.npz").unlink()
+    assert read_h36m_mmpose(changed).frames() == frames
+
+
+def test_a_frame_that_is_listed_twice_comes_once(tree: Path, changed: Path) -> None:
+    path = changed / "annotation_body3d" / "fps10" / "h36m_train.npz"
+    with np.load(path) as archive:
+        twice = {name: np.concatenate([archive[name]] * 2) for name in archive.files}
+    np.savez(path, **twice)
+    assert read_h36m_mmpose(changed).frames() == read_h36m_mmpose(tree).frames()
+
+
+def test_the_rate_is_taken_whose_pictures_are_there(tree: Path, changed: Path) -> None:
+    folder = changed / "annotation_body3d"
+    shutil.copytree(folder / "fps10", folder / "fps50")
+    for part in ("train", "test"):
+        path = folder / "fps50" / f"h36m_{part}.npz"
+        with np.load(path) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        between = [name.replace("_000", "_9") for name in arrays["imgname"]]
+        np.savez(path, **{**arrays, "imgname": np.array(between)})
+    found = read_h36m_mmpose(changed)
+    assert found.frames() == read_h36m_mmpose(tree).frames()
+    assert all(view.pictures.path(0).is_file() for view in found.views)
 
 
 def test_another_folder_is_told(tmp_path: Path) -> None:

@@ -121,6 +121,81 @@ def test_the_test_set_comes_back(scene: Any, imported: Any) -> None:
         np.testing.assert_allclose(lens.intrinsics, scene.store.cameras[shot.camera].intrinsics, atol=1e-6)
 
 
+SPELLINGS = ("imageSequence/video_{}/img_{:06d}.jpg", "imageFrames/video_{}/frame_{:06d}.jpg")
+SPELLINGS += ("imageSequence/img_{}_{:06d}.jpg",)
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("films_left", [0, 2])
+def test_extracted_frames_come_back_beside_films(
+    scene: Any, tree: Path, pack: Any, tmp_path: Path, spelling: str, films_left: int
+) -> None:
+    """Some cameras as films, the others as frames, one of which ends early."""
+    source = Path(shutil.copytree(tree, tmp_path / "src"))
+    folder = source / "train" / "S1" / "Seq2"
+    shots = scene.of("S1", "Walking")
+    for shot in shots[films_left:]:
+        (folder / "imageSequence" / f"video_{shot.camera}.avi").unlink()
+        for n, frame in enumerate(shot.frames[: 6 if shot.camera == 3 else None]):
+            scene.save(folder / spelling.format(shot.camera, n + 1), frame)
+    catalogue = read_mpi_inf_3dhp(source)
+    assert catalogue.skipped == ()
+    store, report = pack(catalogue, tmp_path / "store")
+    assert report.quarantined == ()
+    for shot in shots:
+        rows = np.flatnonzero(
+            store.camera == [c.name for c in store.cameras].index(f"S1.Seq2.video_{shot.camera}")
+        )
+        kept = np.arange(6 if shot.camera == 3 else 9)
+        assert np.abs(store.frames_u8_at(rows).astype(int) - shot.frames[kept]).mean() < 3
+        np.testing.assert_allclose(store.poses[rows], (shot.poses - shot.poses[:, :1])[kept], atol=1e-2)
+        np.testing.assert_array_equal(store.frame[rows], kept)
+    assert set(store.outfit[store.subject == "S1"]) == {"S1 Seq2"}
+
+
+def test_what_is_no_known_spelling_is_named(scene: Any, tree: Path, tmp_path: Path) -> None:
+    source = Path(shutil.copytree(tree, tmp_path / "src"))
+    places = source / "train" / "S1" / "Seq2" / "imageSequence"
+    (places / "video_1.avi").unlink()
+    (places / "video_1").mkdir()
+    (places / "video_1" / "Image1.jpg").write_bytes(b"")
+    catalogue = read_mpi_inf_3dhp(source)
+    assert [Path(name).name for name, _ in catalogue.skipped] == ["video_1"] and len(catalogue.views) == 5
+    shutil.rmtree(places)
+    places.mkdir()
+    (places / "a.jpg").write_bytes(b"")
+    assert [Path(name).name for name, _ in read_mpi_inf_3dhp(source).skipped] == ["imageSequence"]
+
+
+def test_a_test_set_inside_a_folder_of_its_own_name(tree: Path, tmp_path: Path) -> None:
+    nested = tmp_path / "mpi_inf_3dhp_test_set" / "mpi_inf_3dhp_test_set"
+    shutil.copytree(tree / "test", nested)
+    for source in (tmp_path, tmp_path / "mpi_inf_3dhp_test_set", nested):
+        assert {view.subject for view in read_mpi_inf_3dhp(source).views} == {"TS1", "TS5"}
+
+
+@pytest.mark.parametrize("as_film", [True, False])
+def test_masks_from_the_disk_are_the_silhouettes(
+    scene: Any, tree: Path, pack: Any, tmp_path: Path, as_film: bool
+) -> None:
+    source = Path(shutil.copytree(tree / "train", tmp_path / "src"))
+    shots = scene.of("S1", "Walking")
+    for shot in shots:
+        masks = np.repeat(255 * shot.silhouettes[..., None].astype(np.uint8), 3, axis=-1)
+        place = source / "S1" / "Seq2" / "FGmasks" / f"video_{shot.camera}"
+        if as_film:
+            film(place.with_suffix(".avi"), masks)
+        else:
+            for n, mask in enumerate(masks):
+                scene.save(place / f"img_{n + 1:06d}.png", mask)
+    store, _ = pack(read_mpi_inf_3dhp(source), tmp_path / "store")
+    for shot in shots:
+        rows = np.flatnonzero(
+            store.camera == [c.name for c in store.cameras].index(f"S1.Seq2.video_{shot.camera}")
+        )
+        np.testing.assert_array_equal(store.silhouettes(rows), shot.silhouettes)
+
+
 def test_a_film_that_breaks_off_is_told_frame_by_frame(scene: Any, pack: Any, tmp_path: Path) -> None:
     path = tmp_path / "src" / "a.avi"
     film(path, scene.of("S1", "Walking")[0].frames)

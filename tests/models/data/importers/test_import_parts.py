@@ -23,7 +23,7 @@ from dpa.models.data.importers.conventions import (
     pixel_range,
 )
 from dpa.models.data.importers.pictures import Fit, stored_size
-from dpa.models.data.importers.shard import make_shard
+from dpa.models.data.importers.shard import Task, find_people, read_view, stand_plate
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,9 @@ def test_the_median_is_numpys(count: int) -> None:
     frames = np.random.default_rng(count).integers(0, 255, (count, 70, 9, 3)).astype(np.uint8)
     chosen = np.unique(np.linspace(0, count - 1, 50).round().astype(int))
     expected = np.percentile(frames[chosen], 50, axis=0, method="lower")
-    np.testing.assert_array_equal(median_plate(frames), expected)
+    np.testing.assert_array_equal(median_plate([frames]), expected)
+    cut = count // 3
+    np.testing.assert_array_equal(median_plate([frames[:cut], frames[cut:]]), expected)
 
 
 def test_the_silhouette_is_what_differs_and_is_large() -> None:
@@ -201,10 +203,12 @@ def test_a_long_view_needs_no_more_memory_than_a_short_one(tmp_path: Path) -> No
     peaks = []
     for count in (60, 600):
         files = PictureFiles(tmp_path, "{:01d}.png", np.zeros(count, np.int64))
-        joints = np.tile(np.array([[20.0, 10], [40, 50]], np.float32), (count, 1, 1))
+        joints = np.tile(np.linspace((20, 10), (40, 50), 17, dtype=np.float32), (count, 1, 1))
         view = View("S1", "a", "", "c", np.arange(count), files, 50.0, joints=joints)
         tracemalloc.start()
-        assert make_shard(tmp_path, count, view, Fit((64, 64), (64, 64))).kept == count
+        task = read_view(tmp_path, Task(count, view, Fit((64, 64), (64, 64)), count))
+        stand_plate(tmp_path, [task])
+        assert find_people(tmp_path, task).kept == count
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < peaks[0] + 64 * 64 * 3 * 100  # of the 540 further frames

@@ -1,14 +1,18 @@
 """Any videos, without poses: frames, plates, silhouettes and boxes by background subtraction alone."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from dpa.engine.cli.app import app
 from dpa.models.data.importers.catalogue import NotThisLayout
 from dpa.models.data.importers.video import read_videos
+from dpa.models.data.store import PackedStore
 
 SIDE, COUNT = 48, 12
 
@@ -55,6 +59,31 @@ def test_frames_boxes_and_plates(moving: Any, pack: Any, tmp_path: Path) -> None
         true = np.zeros((SIDE, SIDE), bool)
         true[y : y + 12, x : x + 12] = True
         np.testing.assert_array_equal(mask, true)
+
+
+@pytest.mark.parametrize("bad_clips", [None, "keep", "leave-out"])
+def test_a_film_without_a_steady_camera_is_named(tmp_path: Path, bad_clips: str | None) -> None:
+    """Kept, and an error for the shell, if nobody said what to do; else as was said. Always named."""
+    rng = np.random.default_rng(1)
+    scene = np.repeat(np.repeat(rng.integers(0, 200, (24, 24, 3)), 4, 0), 4, 1).astype(np.uint8)
+    steady = np.repeat(scene[None], 24, axis=0)
+    for number, frame in enumerate(steady):
+        frame[20:70, 3 * number : 3 * number + 20] = 250
+    shaken = np.stack([np.roll(frame, rng.integers(-9, 10, 2), (0, 1)) for frame in steady])
+    film(tmp_path / "src" / "steady.avi", steady)
+    film(tmp_path / "src" / "shaken.avi", shaken)
+    command = ["data", "import", "video", str(tmp_path / "src"), "--out", str(tmp_path / "store"), "--json"]
+    option = [] if bad_clips is None else ["--bad-clips", bad_clips]
+    result = CliRunner().invoke(app, [*command, "--workers", "1", *option])
+    assert result.exit_code == (1 if bad_clips is None else 0), result.stderr
+    assert "shaken" in result.stderr and "the camera moves" in result.stderr
+    assert "steady" not in result.stderr
+    facts = json.loads(result.stdout)
+    assert [one["name"].split()[1] for one in facts["bad_clips"]] == ["shaken"]
+    store = PackedStore.open(tmp_path / "store")
+    assert set(store.action) == ({"steady"} if bad_clips == "leave-out" else {"steady", "shaken"})
+    told = {one["name"].split()[1]: one["kept"] for one in store.meta["views"]}  # type: ignore[attr-defined]
+    assert told == {"steady": True, "shaken": bad_clips != "leave-out"}
 
 
 def test_poses_are_unknown_not_zero(moving: Any, pack: Any, tmp_path: Path) -> None:
