@@ -10,7 +10,7 @@ experimental, is used in this file alone.
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -31,6 +31,8 @@ SIZE_FROM_VALUES = (
 """Beginnings of the operations whose result the host cannot go on without."""
 
 INDEXED = ("index", "index_put", "index_put_", "_unsafe_index")
+GROWING = ("arange", "arange.start", "arange.start_step", "linspace", "eye", "eye.m", "randperm")
+"""Factories that PyTorch would make of an empty tensor, which a wrapper cannot follow as it grows."""
 
 
 @dataclass
@@ -92,6 +94,16 @@ class StandIn(Tensor):
     def tolist(self) -> Any:
         """By way of the host, as on a GPU."""
         return self.cpu().tolist()
+
+    @property
+    def data(self) -> Tensor:
+        """As of any tensor; set when a module is converted in place."""
+        return self.detach()
+
+    @data.setter  # type: ignore[override]
+    def data(self, value: "StandIn") -> None:
+        Tensor.data.__set__(self, value)  # type: ignore[attr-defined]
+        self.wrapped = value.wrapped
 
     def untyped_storage(self) -> torch.UntypedStorage:
         """Whose address tells which tensors share their memory."""
@@ -344,7 +356,12 @@ def install() -> torch.device:
     registration._setup_privateuseone_for_python_backend(NAME, backend_module=Backend())
     library = torch.library.Library("_", "IMPL")  # type: ignore[no-untyped-call]
     library.fallback(_run, "PrivateUse1")  # type: ignore[no-untyped-call]
-    _held.append(library)  # its operations end with it
+    factories = torch.library.Library("aten", "IMPL")  # type: ignore[no-untyped-call]
+    for factory in GROWING:
+        name, _, overload = factory.partition(".")
+        operation = getattr(getattr(torch.ops.aten, name), overload or "default")
+        factories.impl(factory, partial(_run, operation), "PrivateUse1")  # type: ignore[no-untyped-call]
+    _held.extend((library, factories))  # their operations end with them
     _replace_what_passes_no_dispatcher()
     return torch.device(NAME, 0)
 

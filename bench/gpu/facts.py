@@ -26,7 +26,7 @@ def facts(book: Notebook, setting: Setting) -> None:
                 "memory_gb": one.total_memory / 1e9,
                 "l2_mb": one.L2_cache_size / 1e6,
                 "cuda": torch.version.cuda,
-                "cudnn": torch.backends.cudnn.version(),
+                "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
             }
     with book.entry("driver") as found:
         tool = which("nvidia-smi")
@@ -38,11 +38,13 @@ def facts(book: Notebook, setting: Setting) -> None:
         ).stdout.splitlines()
     with book.entry("ceilings") as found:
         seconds = setting.pick(0.5, 0.05)
-        rates = matmul_gflops(device, duration_s=seconds, synchronise=waiter(device)) if device.type == "cuda" else {}
-        found["matmul_gflops"] = rates
-        found["copy_gb_per_s"] = memory_gb_per_s(
-            device, duration_s=seconds, synchronise=waiter(device)
+        rates = (
+            matmul_gflops(device, duration_s=seconds, synchronise=waiter(device))
+            if device.type == "cuda"
+            else {}
         )
+        found["matmul_gflops"] = rates
+        found["copy_gb_per_s"] = memory_gb_per_s(device, duration_s=seconds, synchronise=waiter(device))
     with book.entry("doctor") as found:
         from dpa.engine.doctor import examine
 

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from unittest.mock import patch
 
 import torch
 from torch import Tensor
 
 from dpa.bench.gpu.section import Notebook, NotExecuted, Setting
 from dpa.bench.gpu.timing import milliseconds, replayed_milliseconds
-from dpa.kernels import composite_crop, cuda, fused, reference
+from dpa.kernels import composite_crop, cuda, reference
 from dpa.kernels.backends import EXTENSION
 from dpa.kernels.cpu import CpuKernels
 from dpa.kernels.inputs import Inputs, Kernels
@@ -45,7 +46,9 @@ class Case:
         rgb, mask, _, plates, _, box = self.inputs
         height, width = plates.shape[-2:]
         reach = torch.tensor([width, height], device=box.device)
-        seen = torch.minimum(box[:, :2].abs().clamp(max=1) * reach, torch.full_like(box[:, :2], 2.0 * self.size))
+        seen = torch.minimum(
+            box[:, :2].abs().clamp(max=1) * reach, torch.full_like(box[:, :2], 2.0 * self.size)
+        )
         view = 3 * float(seen.prod(1).sum())
         crop, result = rgb.numel() + mask.numel(), self.upstream.numel()
         return 4 * (crop + view + result), 4 * (crop + view + result + rgb.numel())
@@ -135,7 +138,9 @@ def _compare_build(
             case = make_case("the attack's crop", 3, next(iter(sizes.values())), device)
             case.inputs.plate_index[1] = 99
             out = _run(kernels, case)[0]
-            found.require(bool(out[1].isnan().all() and out[[0, 2]].isfinite().all()), "NaN in that sample alone")
+            found.require(
+                bool(out[1].isnan().all() and out[[0, 2]].isfinite().all()), "NaN in that sample alone"
+            )
 
 
 def _run(kernels: Kernels, case: Case) -> list[Tensor]:
@@ -180,8 +185,7 @@ def _through_autograd(found: dict[str, object], case: Case) -> None:
 def _forced_twin(found: dict[str, object], device: torch.device, size: tuple[int, int, int]) -> None:
     case = make_case("the attack's crop", 2, size, device, seed=6)
     expected = _exactly(case)
-    load, fused.load = fused.load, lambda device: None  # type: ignore[assignment]
-    try:
+    with patch("dpa.kernels.fused.load", lambda device: None):
         for backend in ("twin", "auto"):  # chosen, and because nothing loads
             given, leaves = _leaves(case)
             out = composite_crop(*given, case.size, backend=backend)  # type: ignore[arg-type, misc]
@@ -190,8 +194,6 @@ def _forced_twin(found: dict[str, object], device: torch.device, size: tuple[int
                 float((one - other).norm() / other.norm())
                 for one, other in zip(gradients, expected[1:], strict=True)
             )
-    finally:
-        fused.load = load
     if max(map(float, found.values())) > 1e-3:  # type: ignore[arg-type]
         raise AssertionError(f"the twin's gradients in float32 are off: {found}")
 
@@ -211,7 +213,10 @@ def measure(book: Notebook, setting: Setting) -> None:
                     forward, backward = cases[0].moved()
                     found["batch"] = batch
                     found["forward_ms"] = replayed_milliseconds([_forward(kernels, c) for c in cases], device)
-                    wanted = {"rgb": (True, False, False, False), "rgb and box_to": (True, False, False, True)}
+                    wanted = {
+                        "rgb": (True, False, False, False),
+                        "rgb and box_to": (True, False, False, True),
+                    }
                     for what, chosen in wanted.items():
                         calls = [_backward(kernels, c, chosen) for c in cases]
                         found[f"backward_ms {what}"] = replayed_milliseconds(calls, device)

@@ -4,7 +4,8 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,6 +47,9 @@ SECTIONS = (
 )
 """Cheap and telling ones first: a budget that is short keeps the correctness."""
 
+WITHOUT_DATA = ("facts", "kernels", "kernels' speed")
+START = "import sys; from dpa.bench.gpu.section import main; main(sys.argv[1:])"
+
 
 class NoGpu(InputError):
     """There is nothing to examine."""
@@ -67,8 +71,9 @@ def run_sections(
 ) -> dict[str, Any]:
     """Runs the sections, all or those named, one process each, and writes `out` after every one.
 
-    budget_s: of all together; a section that is still running then is ended, and what could not begin is named
-    as skipped. tell: gets a line a section. Returns the document. Raises NoGpu, InputError for an unknown name.
+    budget_s: of all together; a section that is still running then is ended, and what could not begin is
+    named as skipped. tell: gets a line a section. Returns the document. Raises NoGpu, InputError for a
+    section that there is not.
     """
     if not rehearse and not torch.cuda.is_available():
         raise NoGpu
@@ -85,10 +90,12 @@ def run_sections(
         "sections": [],
     }
     begin = time.perf_counter()
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, _data_coming(rehearse, Path(folder)) as data:
         for section in SECTIONS:
             if only and section.name not in only:
                 continue
+            if section.name not in WITHOUT_DATA:
+                data.wait()
             left = budget_s - (time.perf_counter() - begin)
             made = _run(section, device, rehearse, Path(folder), left)
             document["sections"].append(made)
@@ -105,8 +112,14 @@ def _run(section: Section, device: str, rehearse: bool, folder: Path, left_s: fl
     if left_s < section.least_s:
         return {**told, "state": "skipped", "why": "the budget is spent", "entries": []}
     kept = folder / f"{SECTIONS.index(section)}.json"
-    words = [f"dpa.bench.gpu.{section.work}", device, "rehearsal" if rehearse else "full", str(folder), str(kept)]
-    command = [sys.executable, "-m", "dpa.bench.gpu.section", *words]
+    words = [
+        f"dpa.bench.gpu.{section.work}",
+        device,
+        "rehearsal" if rehearse else "full",
+        str(folder),
+        str(kept),
+    ]
+    command = [sys.executable, "-c", START, *words]
     begin = time.perf_counter()
     state: dict[str, Any] = {"state": "done"}
     try:
@@ -114,11 +127,26 @@ def _run(section: Section, device: str, rehearse: bool, folder: Path, left_s: fl
             command, capture_output=True, text=True, errors="replace", timeout=left_s, check=False
         )
         if ended.returncode != 0:
-            state = {"state": "crashed", "why": f"exit code {ended.returncode}", "stderr": ended.stderr[-6000:]}
+            state = {
+                "state": "crashed",
+                "why": f"exit code {ended.returncode}",
+                "stderr": ended.stderr[-6000:],
+            }
     except subprocess.TimeoutExpired:
         state = {"state": "over the budget", "why": f"ended after {left_s:.0f} s"}
     entries = json.loads(kept.read_text()) if kept.is_file() else []
     return {**told, **state, "seconds": round(time.perf_counter() - begin, 1), "entries": entries}
+
+
+@contextmanager
+def _data_coming(rehearse: bool, folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """The frames that the sections share, rendered on the CPU while the first sections run."""
+    words = ["dpa.bench.gpu.scene:render", "cpu", "rehearsal" if rehearse else "full", str(folder)]
+    with subprocess.Popen([sys.executable, "-c", START, *words, str(folder / "data.json")]) as child:
+        try:
+            yield child
+        finally:
+            child.kill()
 
 
 def _verdict(sections: list[dict[str, Any]]) -> dict[str, list[str]]:
@@ -143,5 +171,3 @@ def _line(section: dict[str, Any]) -> str:
         counts[entry["state"]] = counts.get(entry["state"], 0) + 1
     words = ", ".join(f"{count} {state}" for state, count in counts.items())
     return f"{section['name']}: {section['state']}, {section.get('seconds', 0)} s ({words})"
-
-

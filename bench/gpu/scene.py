@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from dpa.bench.attack_rows import Task
-from dpa.bench.gpu.section import Setting
+from dpa.bench.gpu.section import Notebook, Setting
 from dpa.engine.attack.objective import Objective
 from dpa.models.data.store import PackedStore
 from dpa.models.data.synthetic.generate import SynthConfig, generate
@@ -17,13 +17,13 @@ NETWORK = "zoo:nsd"
 
 
 def data(setting: Setting) -> PackedStore:
-    """240 frames of 160² px of two people (a rehearsal: 8), from the sections' common folder."""
+    """240 frames of 160² px of two people (a rehearsal: 16), from the sections' common folder."""
     path: Path = setting.folder / "data"
     if path.is_dir():
         return PackedStore.open(path)
     config = SynthConfig(
         subjects=setting.pick(("S1", "S5"), ("S1",)),
-        actions=setting.pick(SynthConfig.model_fields["actions"].default, ("Walking",)),
+        actions=setting.pick(SynthConfig.model_fields["actions"].default, ("Walking", "Eating")),
         clips=1,
         frames=2,
         fps=0.5,
@@ -31,6 +31,11 @@ def data(setting: Setting) -> PackedStore:
         workers=setting.pick(8, 1),
     )
     return generate(config, path)
+
+
+def render(book: Notebook, setting: Setting) -> None:
+    """Makes the data."""
+    data(setting)
 
 
 def task(setting: Setting, count: int, side: int | None = None) -> Task:

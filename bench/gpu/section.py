@@ -7,7 +7,6 @@ import json
 import logging
 import math
 import os
-import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -125,7 +124,3 @@ def main(words: list[str]) -> None:
     except Exception as error:
         with notebook.entry("the rest of the section"):
             raise error
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -3,6 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import torch
 
@@ -29,7 +30,8 @@ def milliseconds(work: Callable[[], object], device: torch.device, duration_s: f
         work()
         mark.record()
     wait(device)
-    return statistics.median(first.elapsed_time(second) for first, second in zip(marks, marks[1:], strict=False))
+    times: list[float] = [first.elapsed_time(second) for first, second in pairwise(marks)]
+    return statistics.median(times)
 
 
 def replayed_milliseconds(
@@ -51,7 +53,7 @@ def replayed_milliseconds(
             for _ in range(rounds):
                 for work in works:
                     work()
-        times = []
+        times: list[float] = []
         for _ in range(repeats + 1):
             begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
             begin.record()

@@ -74,6 +74,10 @@ BENCH = {
         "Time one step: ms, samples/s, FLOP/s against a matrix product of the same run, peak memory.",
         networks=True,
     ),
+    "gpu": Command(
+        "dpa.engine.cli.bench_gpu:bench_gpu",
+        "Examine a GPU: facts, correctness, speed; one process a section, within a budget.",
+    ),
     "long-run": Command(
         "dpa.engine.cli.bench_long_run:long_run",
         "Prove that long runs survive: killed and resumed, an attack ends as one that was left alone.",

@@ -102,6 +102,7 @@ def test_numbers_made_there_and_threads_of_the_program(stand_in):
     assert made[0].device == stand_in
     assert made[0].new_tensor([4]).device == stand_in
     assert made[0].tolist() == [2, 3]
+    assert len(torch.arange(4, device=stand_in)) == len(torch.linspace(0, 1, 4, device=stand_in)) == 4
 
 
 def test_it_has_a_name_and_may_be_picked(stand_in):
