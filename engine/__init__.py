@@ -12,7 +12,9 @@ if not __name__.startswith("dpa."):
 
 if TYPE_CHECKING:
     from dpa.engine.analysis.config import AnalyzeConfig
-    from dpa.engine.analysis.outcome import Outcome
+    from dpa.engine.analysis.measures import Measure, Scale
+    from dpa.engine.analysis.registry import Analysis, FigureSpec
+    from dpa.engine.analysis.study import Outcome
     from dpa.engine.api.analyze import analyze
     from dpa.engine.attack.algorithm import appearance_attack
     from dpa.engine.attack.config import AttackConfig
@@ -24,12 +26,16 @@ if TYPE_CHECKING:
     from dpa.models.training.checkpoint import load_network
 
 _HOME = {
+    "Analysis": "dpa.engine.analysis.registry",
     "AnalyzeConfig": "dpa.engine.analysis.config",
     "AttackConfig": "dpa.engine.attack.config",
     "AttackResult": "dpa.engine.attack.state",
-    "Outcome": "dpa.engine.analysis.outcome",
+    "FigureSpec": "dpa.engine.analysis.registry",
+    "Measure": "dpa.engine.analysis.measures",
+    "Outcome": "dpa.engine.analysis.study",
     "PackedStore": "dpa.models.data.store",
     "Samples": "dpa.engine.evaluation_set",
+    "Scale": "dpa.engine.analysis.measures",
     "SynthConfig": "dpa.models.data.synthetic.generate",
     "analyze": "dpa.engine.api.analyze",
     "appearance_attack": "dpa.engine.attack.algorithm",
@@ -41,12 +47,16 @@ _HOME = {
 }
 
 __all__ = [
+    "Analysis",
     "AnalyzeConfig",
     "AttackConfig",
     "AttackResult",
+    "FigureSpec",
+    "Measure",
     "Outcome",
     "PackedStore",
     "Samples",
+    "Scale",
     "SynthConfig",
     "analyze",
     "appearance_attack",

@@ -1,44 +1,29 @@
 """What `dpa-engine analyze` is told."""
 
-import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
+from dpa.engine.analysis.analyses import names
 from dpa.engine.analysis.iob_training import IobConfig
-from dpa.models.config import Config
+from dpa.engine.analysis.registry import analysis_of, chosen_analyses
+from dpa.models.config import Config, load_config
 from dpa.models.errors import InputError
 
-ANALYSES = ("swap", "zero", "tsne", "channels", "sweep", "dc", "iob", "counterfactual")
-"""In the order of the paper, what goes beyond it last."""
 
-GROUPS = {"metrics": ("dc", "iob"), "all": ANALYSES}
+class SharedSettings(Config):
+    """What analyses share, on the command line of `analyze` and of `reproduce`.
 
-
-class UnknownAnalysis(InputError):
-    """An analysis that does not exist."""
-
-    def __init__(self, name: str) -> None:
-        known = (*ANALYSES, *GROUPS)
-        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
-        super().__init__(f"analysis {name!r}", f"some of {', '.join(known)}", f"did you mean {nearest!r}?")
-
-
-class AnalyzeConfig(Config):
-    """One run of `dpa-engine analyze`. Raises UnknownAnalysis.
-
-    analyses: which, of ANALYSES and GROUPS. network: zoo:NAME or a run. source: a packed store, None for the
-    default evaluation set. samples: pictures for DC and IOB (the paper's 400). pool: frames that everything
-    else draws from. pairs: of the swap and of similar poses. sweep_pairs, sweep_step: pairs of the sweep, and
-    its step of K. neighbours: k. permutations: of the null. tsne_subject: whose appearance codes are laid
-    out (None: S7 as in the paper, or the first there is).
+    source: a packed store, None for the default evaluation set. samples: pictures for DC and IOB (the paper's
+    400). pool: frames that everything else draws from. pairs: of the swap and of similar poses. sweep_pairs,
+    sweep_step: pairs of the sweep, and its step of K. neighbours: k. permutations: of the null. tsne_subject:
+    whose appearance codes are laid out (None: S7 as in the paper, or the first there is). options: settings
+    of single analyses by their names, as their records declare them.
     """
 
-    analyses: tuple[str, ...] = ANALYSES
-    network: str = "zoo:nsd"
     source: Path | None = None
-    subjects: tuple[str, ...] | None = None
     samples: int = Field(default=400, ge=4)
     pool: int = Field(default=2000, ge=8)
     pairs: int = Field(default=64, ge=1)
@@ -48,20 +33,42 @@ class AnalyzeConfig(Config):
     permutations: int = Field(default=200, ge=1)
     tsne_subject: str | None = None
     iob: IobConfig = IobConfig()
+    options: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
     seed: int = Field(default=0, ge=0)
     device: str = "auto"
 
+
+class AnalyzeConfig(SharedSettings):
+    """One run of `dpa-engine analyze`. Raises UnknownAnalysis, NotAnAnalysis, and for `options` what
+    `load_config` raises.
+
+    analyses: names, groups of them, and users' own (`registry.chosen_analyses`). network: zoo:NAME or a run.
+    subjects: whose frames, None for all.
+    """
+
+    analyses: tuple[str, ...] = Field(default_factory=names)
+    network: str = "zoo:nsd"
+    subjects: tuple[str, ...] | None = None
+
     @field_validator("analyses")
     @classmethod
-    def _analyses(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        return chosen_analyses(names)
+    def _analyses(cls, wanted: tuple[str, ...]) -> tuple[str, ...]:
+        return chosen_analyses(wanted)
+
+    @model_validator(mode="after")
+    def _options(self) -> "AnalyzeConfig":
+        check_options(self.options, self.analyses)
+        return self
 
 
-def chosen_analyses(names: Sequence[str]) -> tuple[str, ...]:
-    """Names and groups → names without repetition, in the order of ANALYSES. Raises UnknownAnalysis."""
-    wanted: set[str] = set()
-    for name in names:
-        if name not in ANALYSES and name not in GROUPS:
-            raise UnknownAnalysis(name)
-        wanted.update(GROUPS.get(name, (name,)))
-    return tuple(name for name in ANALYSES if name in wanted)
+def check_options(options: Mapping[str, Mapping[str, Any]], analyses: tuple[str, ...]) -> None:
+    """Refuses settings that no chosen analysis declares. Raises InputError, UnknownKey, BadValue."""
+    kinds = {analysis_of(name).name: analysis_of(name).options for name in analyses} if options else {}
+    for name, values in options.items():
+        if name not in kinds:
+            raise InputError(
+                f"options for the analysis {name!r}",
+                f"options for some of {', '.join(kinds)}",
+                f"name the analysis as well, or leave options.{name} out",
+            )
+        load_config(kinds[name], None, (), values)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dpa.engine.analysis.analyses import names
 from dpa.engine.cli.inputs import NETWORK, open_store
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ def analyze(
         list[str] | None,
         typer.Argument(
             metavar="[NAME]...",
-            help="swap, zero, tsne, channels, sweep, dc, iob, counterfactual; metrics for dc and iob. [all]",
+            help=f"{', '.join(names())}; metrics for dc and iob; or your own, my_module:function. [all]",
         ),
     ] = None,
     network: Annotated[str | None, Flag(help=f"{NETWORK}. [zoo:nsd]")] = None,
@@ -66,10 +67,11 @@ def analyze(
 def _analyze(settings: "AnalyzeConfig", out: Path | None, as_json: bool) -> None:
     import json
 
-    from dpa.engine.analysis.run import run_analyses, study_of
+    from dpa.engine.analysis.study import study_of
     from dpa.engine.attack.summary import SYNTHETIC
-    from dpa.engine.cli.console import print_table
+    from dpa.engine.cli.console import show_table
     from dpa.engine.cli.progress import shown
+    from dpa.engine.report.analysis_files import run_analyses
     from dpa.engine.runs.directory import RunDirectory
     from dpa.models.training.checkpoint import load_network
 
@@ -81,8 +83,7 @@ def _analyze(settings: "AnalyzeConfig", out: Path | None, as_json: bool) -> None
         typer.echo(json.dumps(results))
         return
     for table in tables:
-        print_table(table.title, table.columns, table.rows)
-        typer.echo(f"{table.note}\n")
+        show_table(table)
     if study.store.source == "synthetic":
         typer.echo(SYNTHETIC)
     typer.echo(f"figures and tables: {run.path}")

@@ -141,23 +141,12 @@ def _attack(
 
 
 def _print_results(results: dict[str, Any], source: str) -> None:
-    from dpa.engine.attack.summary import PROTOCOL, data_note, method_in_words
-    from dpa.engine.cli.console import print_table
-    from dpa.engine.report.markdown import figure_text
+    from dpa.engine.attack.summary import data_note, method_in_words
+    from dpa.engine.cli.console import show_table
+    from dpa.engine.report.attack_report import subjects_table
+    from dpa.engine.report.renderers import figure_text
 
-    rows = [
-        [
-            name,
-            *(figure_text(row[key]) for key in ("initial_mm", "final_mm")),
-            _percent(row["success_rate"]),
-            str(row["n"]),
-        ]
-        for name, row in results["per_subject"].items()
-    ]
-    overall = (figure_text(results["mpjpe_initial_mm"]), figure_text(results["mpjpe_final_mm"]))
-    rows.append(["all", *overall, _percent(results["success_rate"]), str(results["n"])])
-    columns = ["subject", "initial (mm)", "final (mm)", f"> {results['min_error_mm']:g} mm", "n"]
-    print_table(f"Appearance-only attack on {results['target']}", columns, rows)
+    show_table(subjects_table(results))
     right = results["mpjpe_ground_truth_mm"]
     truth = "these data hold no true poses" if right is None else f"{figure_text(right)} mm"
     image, speed, steps = results["image"], results["throughput"], results["iterations"]
@@ -165,7 +154,7 @@ def _print_results(results: dict[str, Any], source: str) -> None:
         if results[key]:
             typer.echo(f"left out: {results[key]:,} samples with {what}")
     typer.echo(
-        f"{PROTOCOL}.\n{data_note(source)}\n"
+        f"{data_note(source)}\n"
         f"prediction against true pose: {truth}\n"
         f"adversarial against synthesised frame: SSIM {figure_text(image['ssim'], 3)},"
         f" PSNR {figure_text(image['psnr_db'], 2)} dB, MSE {figure_text(image['mse'], 5)}\n"

@@ -114,7 +114,7 @@ def _say(words: str) -> None:
 
 def _print(document: dict[str, Any]) -> None:
     from dpa.engine.cli.console import print_table
-    from dpa.engine.report.markdown import figure_text
+    from dpa.engine.report.renderers import figure_text
 
     compared = document["ratios"]
     first = document["rows"][0]["name"]

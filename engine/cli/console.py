@@ -1,9 +1,22 @@
 """Tables on stdout."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from dpa.engine.analysis.values import Table as ValueTable
+
+
+def show_table(table: "ValueTable") -> None:
+    """A table of values on stdout, its note below it."""
+    from dpa.engine.report.renderers import terminal
+
+    Console().print(terminal(table))
+    if table.note:
+        Console().print(f"{table.note}\n", highlight=False, markup=False, soft_wrap=True)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -62,7 +62,7 @@ def reproduce(
 
 def _reproduce(settings: "ReproduceConfig", out: Path, as_json: bool, images: bool) -> None:
     from dpa.engine.cli.progress import of_stages, shown
-    from dpa.engine.report.whole import write_whole_report
+    from dpa.engine.report.page import write_page
     from dpa.engine.reproduce.run import reproduce as carry_out
     from dpa.export.cached_pose import cached_pose_session
     from dpa.models.finite import NonFiniteOutputs
@@ -71,7 +71,7 @@ def _reproduce(settings: "ReproduceConfig", out: Path, as_json: bool, images: bo
     with shown() as show:
         done = carry_out(settings, store, out, cached_pose_session, of_stages(show))
         show("the page", 0, None)
-        page = write_whole_report(out, images=images)
+        page = write_page(out, images=images)
     if as_json:
         typer.echo((out / "results.json").read_text(), nl=False)
     else:
@@ -104,10 +104,10 @@ def report(
     import json
     from dataclasses import asdict
 
-    from dpa.engine.cli.console import print_table
+    from dpa.engine.cli.console import show_table
     from dpa.engine.report.attack_runs import read_runs
-    from dpa.engine.report.markdown import markdown_table
-    from dpa.engine.report.tables import all_tables
+    from dpa.engine.report.attack_tables import all_tables
+    from dpa.engine.report.renderers import to_markdown
 
     found = read_runs(runs)
     tables = all_tables(found)
@@ -117,17 +117,16 @@ def report(
         return
     for table in tables:
         if markdown:
-            typer.echo(f"## {table.title}\n\n{markdown_table(table.columns, table.rows)}\n{table.note}\n")
+            typer.echo(f"## {table.title}\n\n{to_markdown(table)}\n{table.note}\n")
         else:
-            print_table(table.title, table.columns, table.rows)
-            typer.echo(f"{table.note}\n")
+            show_table(table)
 
 
 def _whole(base: Path, markdown: bool, as_json: bool, images: bool) -> None:
-    from dpa.engine.report.whole import TWIN, write_whole_report
+    from dpa.engine.report.page import TWIN, write_page
     from dpa.engine.runs.directory import RESULTS
 
-    page = write_whole_report(base, images)
+    page = write_page(base, images)
     if markdown or as_json:
         typer.echo((base / (RESULTS if as_json else TWIN)).read_text(), nl=False)
     else:

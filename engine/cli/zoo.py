@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dpa.engine.calibration.measures import USUAL_STAGES
 from dpa.engine.cli.inputs import NAMED, NETWORK, open_store
 
 if TYPE_CHECKING:
@@ -112,7 +111,7 @@ def ablate(
     import json
     from dataclasses import asdict
 
-    from dpa.engine.cli.console import print_table
+    from dpa.engine.cli.console import show_table
     from dpa.engine.zoo.ablation import (
         ablation_table,
         codes_table,
@@ -141,8 +140,7 @@ def ablate(
         return
     data_told = f"{len(store):,} frames of {store.source}, seed {store.seed}"
     for made in (ablation_table(swapped, data_told), codes_table(codes)):
-        print_table(made.title, made.columns, made.rows)
-        typer.echo(f"{made.note}\n")
+        show_table(made)
     for twin in twins:
         recipe = twin.recipe
         typer.echo(f"{twin.name}: {recipe.train.preset}, {recipe.train.steps:,} steps; {specs[twin.name]}")
@@ -186,9 +184,12 @@ def calibrate(
         Path | None, Flag(help="Packed data set; without one, an evaluation set is made once and kept.")
     ] = None,
     stages: Annotated[
-        str,
-        Flag(help="Of attack, swap, zero, tsne, channels, dc, iob, counterfactual. iob takes long."),
-    ] = ",".join(USUAL_STAGES),
+        str | None,
+        Flag(
+            metavar="attack,NAME",
+            help="attack, and analyses as `analyze` names them. [all with a scale, but iob: slow]",
+        ),
+    ] = None,
     quick: Annotated[bool, Flag("--quick", help="Fewer samples and steps: rougher.")] = False,
     seed: Annotated[int | None, Flag(help="Picks frames and pairs. [0]")] = None,
     device: Annotated[str | None, Flag(help="auto, cpu or cuda. [auto]")] = None,
@@ -205,16 +206,13 @@ def calibrate(
     """
     import json
 
-    from dpa.engine.calibration.markdown import calibration_markdown
-    from dpa.engine.calibration.measures import REFERENCES
-    from dpa.engine.calibration.run import TABLE, stages_of, take_readings
-    from dpa.engine.calibration.scale import calibrate as verdicts
-    from dpa.engine.cli.console import print_table
+    from dpa.engine.analysis.measures import REFERENCES
+    from dpa.engine.cli.console import show_table
     from dpa.engine.cli.progress import of_stages, shown
+    from dpa.engine.reproduce.calibration import take_calibration
     from dpa.engine.reproduce.config import QUICK, ReproduceConfig
     from dpa.engine.reproduce.participants import find_members
     from dpa.export.cached_pose import cached_pose_session
-    from dpa.models.atomic import write_json
     from dpa.models.config import load_config
 
     named = {text.partition("=")[0]: text for text in (*REFERENCES, *(networks or ()))}
@@ -224,18 +222,14 @@ def calibrate(
     for one in missing:
         typer.echo(f"no {one.name} here; it comes from: {one.command}", err=True)
     store = open_store(settings.source)
-    wanted = stages_of(stages.split(","))
+    wanted = None if stages is None else stages.split(",")
     with shown() as show:
-        readings = take_readings(settings, members, wanted, store, out, cached_pose_session, of_stages(show))
-    found = verdicts(readings)
-    write_json(out / TABLE, found.as_json())
+        found = take_calibration(settings, members, wanted, store, out, cached_pose_session, of_stages(show))
     if as_json:
         typer.echo(json.dumps(found.as_json()))
         return
     if markdown:
-        typer.echo(calibration_markdown(found), nl=False)
+        typer.echo(found.markdown(), nl=False)
         return
     for table in (found.table(), found.command_table()):
-        print_table(table.title, table.columns, table.rows)
-        if table.note:
-            typer.echo(table.note)
+        show_table(table)

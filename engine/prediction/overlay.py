@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from dpa.engine.drawing.skeleton import COLOURS, LEFT, PARENTS, RIGHT
 from dpa.engine.prediction.stream import Batch, Write
-from dpa.engine.report.skeleton import COLOURS, LEFT, PARENTS, RIGHT
 from dpa.models.errors import InputError
 
 SIDE: Final = 480

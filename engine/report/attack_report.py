@@ -1,4 +1,4 @@
-"""From a finished attack run to its figures and its report.md."""
+"""From a finished attack run to its figures and its report.md, with our tables beside the paper's."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,11 +8,22 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from dpa.engine.analysis.values import Table, count, number, table, words
 from dpa.engine.attack.run import evenly
-from dpa.engine.attack.summary import COLUMNS, finite_mean, subject_order
+from dpa.engine.attack.summary import (
+    COLUMNS,
+    PROTOCOL,
+    data_note,
+    finite_mean,
+    method_in_words,
+    subject_order,
+)
 from dpa.engine.attack.writer import PICTURES, SAMPLES, read_samples
-from dpa.engine.report.attack_figures import ShownSample, around, error_curves, sample_grid
-from dpa.engine.report.attack_page import Data, attack_markdown
+from dpa.engine.drawing.grid import around
+from dpa.engine.drawing.samples import ShownSample, error_curves, sample_grid
+from dpa.engine.report.attack_runs import MEASURES, AttackRun, role
+from dpa.engine.report.attack_tables import image_table, table_1
+from dpa.engine.report.renderers import figure_text, to_markdown
 from dpa.engine.runs.directory import RunDirectory
 from dpa.models.data.store import PackedStore
 from dpa.models.data.tables import from_table
@@ -22,7 +33,6 @@ Columns = Mapping[str, NDArray[Any]]
 MOST_COLUMNS = 7
 MOST_CURVES = 4096
 
-MEASURES = ("ssim", "psnr_db", "mse")
 DETAILS = ("index", "box", "initial_pose", "final_pose")
 """What is read of the shown samples alone: the table of all would fill the memory of a long run."""
 
@@ -41,16 +51,91 @@ def write_attack_report(run: RunDirectory, results: Mapping[str, Any], store: Pa
     traces = traces_of(run, evenly(samples["index"], MOST_CURVES))
     with run.writing("figures/errors.png") as path:
         error_curves(traces, results["min_error_mm"], path)
-    image_in_box = {name: finite_mean(samples[f"box_{name}"]) for name in MEASURES}
     height, width = store.size
-    count = len(samples["index"])
-    frames = f"{count:,} frames of {width}×{height} px (source '{store.source}', seed {store.seed})"
-    if len(traces) < count:
+    taken = len(samples["index"])
+    frames = f"{taken:,} frames of {width}×{height} px (source '{store.source}', seed {store.seed})"
+    if len(traces) < taken:
         frames += f"; error against iterations of {len(traces):,} of them, spread evenly"
-    data = Data(frames, store.source)
+    told = AttackRun(
+        path=run.path,
+        results=results,
+        image_in_box={name: finite_mean(samples[f"box_{name}"]) for name in MEASURES},
+        command="",
+        note=data_note(store.source),
+        target=role(str(results["target"])),
+        generator=role(str(results["generator"])),
+    )
     already = int((samples["success"] & (samples["iterations"] == 0)).sum())
-    run.write_text("report.md", attack_markdown(results, image_in_box, data, already))
+    run.write_text("report.md", attack_markdown(told, frames, already))
     return run.path / "report.md"
+
+
+def attack_markdown(run: AttackRun, frames: str, already: int) -> str:
+    """The page. frames: what was attacked, in words; already: successes that needed no update, because the
+    reconstruction alone moved the pose above the threshold."""
+    results = run.results
+    subjects, errors, images = subjects_table(results), table_1([run]), image_table(run)
+    return "\n".join(
+        [
+            f"# Appearance-only attack on {results['target']}",
+            "",
+            _headline(results, already),
+            "",
+            f"> **Data**: {frames}. {run.note}",
+            ">",
+            f"> **Protocol**: {PROTOCOL}.",
+            "",
+            "![Samples](figures/samples.png)",
+            "",
+            "Columns are samples: for each subject the success whose picture changed by the median amount"
+            " of that subject's successes. Rows as in the paper's Figure 7: input; reconstruction by the"
+            " generator; adversarial image; the target's 3D pose on the input; its pose on the adversarial"
+            " image, the former pale behind it (left side blue, right side orange). Below: error, and PSNR"
+            " between reconstruction and adversarial frame.",
+            "",
+            "## Error before and after",
+            "",
+            to_markdown(subjects),
+            to_markdown(errors),
+            errors.note,
+            "",
+            "![Error against iterations](figures/errors.png)",
+            "",
+            "## Image change",
+            "",
+            to_markdown(images),
+            images.note,
+            "",
+            "## How it was made",
+            "",
+            _settings(results),
+            "",
+            "The settings in force are in `config.resolved.yaml`, the command in `command.txt`, one row a"
+            " sample in `samples.parquet/`, the pictures in `adversarial/`.",
+            "",
+        ]
+    )
+
+
+def subjects_table(results: Mapping[str, Any]) -> Table:
+    """Error and success by subject, and of all samples."""
+    threshold = f"> {results['min_error_mm']:g} mm"
+    names = ("initial_mm", "final_mm")
+    rows = [
+        [
+            words(subject),
+            *(number(row[name], 1, "mm") for name in names),
+            number(row["success_rate"], 1, "%", named=True),
+            count(row["n"]),
+        ]
+        for subject, row in results["per_subject"].items()
+    ]
+    overall = [number(results[f"mpjpe_{name}"], 1, "mm") for name in names]
+    success = number(results["success_rate"], 1, "%", named=True)
+    rows.append([words("all"), *overall, success, count(results["n"])])
+    title = f"Appearance-only attack on {results['target']}"
+    heads = ("subject", "initial (mm)", "final (mm)", threshold, "n")
+    return table("subjects", title, heads, rows, f"{PROTOCOL}.")
 
 
 def shown_rows(samples: Columns) -> list[int]:
@@ -100,3 +185,42 @@ def traces_of(run: RunDirectory, numbers: Sequence[int]) -> list[NDArray[np.floa
         table = part["trace"][np.isin(part["index"], numbers)].astype(np.float32)
         traces += [trace[np.isfinite(trace)] for trace in table]
     return traces
+
+
+def _headline(results: Mapping[str, Any], already: int) -> str:
+    unattacked = f" ({already} of them before any update)" if already else ""
+    left_out = sum(results.get(key, 0) for key in ("nonfinite", "no_gradient"))
+    without = f" {left_out:,} samples are left out: no finite numbers, or no gradient." if left_out else ""
+    limits = f"exceed {results['min_error_mm']:g} mm within {results['max_steps']}"
+    return (
+        f"Changing nothing but the appearance code, **{100 * results['success_rate']:.1f} %** of"
+        f" {results['n'] - left_out:,} samples {limits}"
+        f" updates{unattacked}: mean error {figure_text(results['mpjpe_initial_mm'])} mm before the attack,"
+        f" {figure_text(results['mpjpe_final_mm'])} mm after it. Errors are against the target's own"
+        f" prediction on the original frame, {_truth(results)}.{without}"
+    )
+
+
+def _truth(results: Mapping[str, Any]) -> str:
+    """How far that prediction is right, for a subordinate clause; films come without poses."""
+    error = results["mpjpe_ground_truth_mm"]
+    if error is None:
+        return "which cannot be compared with a true pose: these data hold none"
+    return f"which is {figure_text(error)} mm from the true pose"
+
+
+def _settings(results: Mapping[str, Any]) -> str:
+    iterations, speed = results["iterations"], results["throughput"]
+    facts = {
+        "target": results["target"],
+        "generator": results["generator"],
+        "samples": f"{results['n']:,}, drawn with seed {results['seed']}",
+        "method": method_in_words(results["method"]),
+        "iterations": f"mean {iterations['mean']:.1f}, median {iterations['p50']:.0f},"
+        f" 90th percentile {iterations['p90']:.0f}, most {iterations['max']}",
+        "speed": f"{speed['samples_per_s']:.2f} samples/s,"
+        f" {speed['sample_iterations_per_s']:.0f} sample-iterations/s",
+        "device": results["device"],
+        "versions": ", ".join(f"{name} {version}" for name, version in results["versions"].items()),
+    }
+    return "\n".join(f"- {name}: {value}" for name, value in facts.items())

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpa.engine.analysis.config import ANALYSES
+from dpa.engine.analysis.analyses import names
+from dpa.engine.analysis.measures import ATTACK, ATTACK_MEASURES, Measure
+from dpa.engine.analysis.registry import Analysis, analysis_of
 from dpa.engine.attack.writer import read_samples
 from dpa.engine.report.attack_runs import AttackRun, Role, read_run
 from dpa.engine.report.paper import FRAMEWORKS
@@ -21,10 +23,14 @@ NOTE = "reproduction.json"
 
 Arrays = Mapping[str, NDArray[Any]]
 
+SNAPSHOTS = "snapshots"
+"""The stage of the attack that can be watched."""
+
 
 @dataclass(frozen=True)
 class Measured:
-    """A network that was attacked and analysed. summary: the figures of its analyses. commands: by stage."""
+    """A network that was attacked and analysed. summary: the figures of its analyses. commands: by stage; of
+    its own attack under ATTACK too."""
 
     name: str
     title: str
@@ -34,16 +40,18 @@ class Measured:
     attack: AttackRun
     commands: Mapping[str, str]
 
+    def results_of(self, stage: str) -> Mapping[str, Any]:
+        """Where the measures of a stage are found."""
+        return self.attack.results if stage == ATTACK else self.summary
+
 
 @dataclass(frozen=True)
 class NetworkFindings(Measured):
-    """One that the page is about. arrays: by analysis, what its figures show. samples: columns of its own
-    attack. snapshots: see `reproduce.snapshots`."""
+    """One that the page is about. arrays: by stage, what figures show: of each analysis, of its own attack
+    the columns of its samples (ATTACK), and of the attack that can be watched (SNAPSHOTS)."""
 
     predictions: Mapping[str, Any]
     arrays: Mapping[str, Arrays]
-    samples: Arrays
-    snapshots: Arrays
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,17 @@ class Findings:
     missing: Sequence[Mapping[str, str]]
     attacks: Sequence[AttackRun]
     note: Mapping[str, Any]
+
+    @property
+    def analyses(self) -> tuple[Analysis, ...]:
+        """The records of those that were carried out. Raises NotAnAnalysis, NoSuchFramework for a user's own
+        that is gone."""
+        return tuple(analysis_of(name) for name in self.note["config"].get("analyses", names()))
+
+    @property
+    def measures(self) -> dict[str, tuple[Measure, ...]]:
+        """By the stage that takes them, ATTACK or an analysis."""
+        return {ATTACK: ATTACK_MEASURES, **{one.name: one.measures for one in self.analyses}}
 
     @property
     def source(self) -> str:
@@ -89,8 +108,11 @@ def read_findings(base: Path) -> Findings:
         for generator in titles
     }
     commands = {stage["path"]: str(stage["command"]) for stage in note["stages"]}
-    networks = [_network(base, member, attacks[(member["name"],) * 2], commands) for member in members]
-    references = [_reference(base, member, commands) for member in note.get("references", ())]
+    analyses = [analysis_of(name).name for name in note["config"].get("analyses", names())]
+    networks = [
+        _network(base, member, attacks[(member["name"],) * 2], commands, analyses) for member in members
+    ]
+    references = [_reference(base, member, commands, analyses) for member in note.get("references", ())]
     return Findings(networks, references, note["missing"], list(attacks.values()), note)
 
 
@@ -104,26 +126,37 @@ def _attack(base: Path, target: str, generator: str, titles: Mapping[str, str]) 
 
 
 def _network(
-    base: Path, member: Mapping[str, Any], attack: AttackRun, commands: Mapping[str, str]
+    base: Path,
+    member: Mapping[str, Any],
+    attack: AttackRun,
+    commands: Mapping[str, str],
+    analyses: Sequence[str],
 ) -> NetworkFindings:
     folder = base / "stages" / str(member["name"])
     predictions = RunDirectory.open(folder / "predict").read_json(RESULTS)
     return NetworkFindings(
-        **_measured(base, member, attack, commands, ANALYSES),
+        **_measured(base, member, attack, commands, analyses),
         predictions=predictions if isinstance(predictions, dict) else {},
         arrays={
-            analysis: load_arrays(RunDirectory.open(folder / analysis).path / f"arrays/{analysis}.npz")
-            for analysis in ANALYSES
+            **{name: _arrays_of(folder / name, name) for name in analyses},
+            ATTACK: read_samples(RunDirectory.open(attack.path)),
+            SNAPSHOTS: load_arrays(RunDirectory.open(folder / SNAPSHOTS).path / f"{SNAPSHOTS}.npz"),
         },
-        samples=read_samples(RunDirectory.open(attack.path)),
-        snapshots=load_arrays(RunDirectory.open(folder / "snapshots").path / "snapshots.npz"),
     )
 
 
-def _reference(base: Path, member: Mapping[str, Any], commands: Mapping[str, str]) -> Measured:
+def _arrays_of(folder: Path, analysis: str) -> Arrays:
+    """What an analysis kept for its figures; empty where it has none."""
+    path = RunDirectory.open(folder).path / f"arrays/{analysis}.npz"
+    return load_arrays(path) if path.is_file() else {}
+
+
+def _reference(
+    base: Path, member: Mapping[str, Any], commands: Mapping[str, str], chosen: Sequence[str]
+) -> Measured:
     """With those analyses that were carried out."""
     name = str(member["name"])
-    analyses = [one for one in ANALYSES if f"stages/{name}/{one}" in commands]
+    analyses = [one for one in chosen if f"stages/{name}/{one}" in commands]
     attack = _attack(base, name, name, {name: str(member["title"])})
     return Measured(**_measured(base, member, attack, commands, analyses))
 
@@ -150,7 +183,8 @@ def _measured(
         "summary": summary,
         "attack": attack,
         "commands": {
-            path.removeprefix(prefix): one for path, one in commands.items() if path.startswith(prefix)
+            **{path.removeprefix(prefix): one for path, one in commands.items() if path.startswith(prefix)},
+            ATTACK: commands.get(f"{prefix}attack-by-{name}", ""),
         },
     }
 

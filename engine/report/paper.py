@@ -61,11 +61,3 @@ def recomputed_subject(subject: str) -> Errors:
     """Mean over the three frameworks of Table 1. KeyError for a subject that it has not."""
     cells = TABLE_1[subject]
     return Errors(fmean(cell.initial for cell in cells), fmean(cell.final for cell in cells))
-
-
-TABLE_3 = {
-    "dc": {"NSD": 0.88, "DRNet": 0.59, "CSSL": 0.77, "CSSL (DA)": 0.62},
-    "iob_appearance": {"NSD": 0.79, "DRNet": 0.90, "CSSL": 0.95},
-    "iob_pose": {"NSD": 1.15, "DRNet": 1.08, "CSSL": 1.29},
-}
-"""Table 3, by our names of the measures; CSSL (DA) is in section 6's text."""

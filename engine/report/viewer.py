@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dpa.engine.report.attack_figures import around
-from dpa.engine.report.findings import Arrays, Findings
-from dpa.engine.report.skeleton import LEFT, PARENTS, RIGHT
+from dpa.engine.drawing.grid import around
+from dpa.engine.drawing.skeleton import LEFT, PARENTS, RIGHT
+from dpa.engine.report.findings import SNAPSHOTS, Arrays, Findings
 
 SIDE = 256
 """Pixels of a frame in the viewer."""
@@ -27,7 +27,8 @@ def viewer_data(findings: Findings, images: bool) -> dict[str, Any]:
             {
                 "title": one.title,
                 "samples": [
-                    _sample(one.snapshots, number, images) for number in range(len(one.snapshots["original"]))
+                    _sample(one.arrays[SNAPSHOTS], number, images)
+                    for number in range(len(one.arrays[SNAPSHOTS]["original"]))
                 ],
             }
             for one in findings.networks

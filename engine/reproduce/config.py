@@ -1,16 +1,16 @@
 """What `dpa-engine reproduce` is told, and what `--quick` makes of it."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from dpa.engine.analysis.config import AnalyzeConfig
+from dpa.engine.analysis.analyses import names
+from dpa.engine.analysis.config import AnalyzeConfig, SharedSettings, check_options
 from dpa.engine.analysis.iob_training import IobConfig
+from dpa.engine.analysis.measures import REFERENCES
+from dpa.engine.analysis.registry import Analysis, analysis_of, chosen_analyses
 from dpa.engine.attack.config import AttackConfig
-from dpa.engine.calibration.measures import REFERENCES
-from dpa.models.config import Config
 
 FRAMEWORKS = ("nsd", "drnet", "cssl", "cssl-da")
 """The paper's networks, by their names in the zoo."""
@@ -36,48 +36,28 @@ IOB = IobConfig(epochs=40, seeds=2, both_ends=False)
 give 1.25 and 1.20, 40 give 1.35 and 1.33; fewer than 5 say that no code helps. Two seeds instead of
 `analyze`'s three, and one kind of decoder, are to keep four networks within the page's 25 minutes."""
 
-USED: Mapping[str, tuple[str, ...]] = {
-    "swap": ("pool", "pairs"),
-    "zero": ("pool",),
-    "tsne": ("pool", "neighbours"),
-    "channels": ("pool", "pairs"),
-    "sweep": ("pool", "pairs", "sweep_pairs", "sweep_step"),
-    "dc": ("samples", "permutations"),
-    "iob": ("samples", "iob"),
-    "counterfactual": (),
-}
-"""The settings that each analysis reads, beside data, seed and device."""
 
-
-class ReproduceConfig(Config):
-    """One run of `dpa-engine reproduce`.
+class ReproduceConfig(SharedSettings):
+    """One run of `dpa-engine reproduce`, and of `dpa-engine zoo calibrate`.
 
     frameworks: names in the zoo, or NAME=SPEC with a run directory or my_module:load. references: networks of
-    the zoo whose answer is known, measured for the calibration table alone. source: a packed store, None for
-    the default evaluation set. attack: limits and step of every attack, by the paper's protocol
-    unless another, or null, is named with it; attacked: frames that each
-    network's own attack takes, crossed: those of an attack with another's pictures. samples, pool, pairs,
-    sweep_pairs, sweep_step, neighbours, permutations, iob: as `AnalyzeConfig` has them.
-    shown: attacks of each network that can be watched on the page.
+    the zoo whose answer is known, measured for the calibration table alone. analyses: names, groups and
+    users' own, as `analyze` takes them. attack: limits and step of every attack, by the paper's protocol
+    unless another, or null, is named with it; attacked: frames that each network's own attack takes, crossed:
+    those of an attack with another's pictures. shown: attacks of each network that can be watched on the
+    page. The others: as `SharedSettings` has them.
     """
 
     frameworks: tuple[str, ...] = FRAMEWORKS
     references: tuple[str, ...] = REFERENCES
-    source: Path | None = None
+    analyses: tuple[str, ...] = Field(default_factory=names)
     attack: AttackConfig = AttackConfig(protocol="paper", batch=64)
     attacked: int = Field(default=128, ge=1)
     crossed: int = Field(default=32, ge=1)
-    samples: int = Field(default=400, ge=4)
     pool: int = Field(default=1000, ge=8)
-    pairs: int = Field(default=64, ge=1)
     sweep_pairs: int = Field(default=8, ge=1)
-    sweep_step: int = Field(default=50, ge=1)
-    neighbours: int = Field(default=5, ge=1)
-    permutations: int = Field(default=200, ge=1)
     iob: IobConfig = IOB
     shown: int = Field(default=4, ge=1)
-    seed: int = Field(default=0, ge=0)
-    device: str = "auto"
 
     @model_validator(mode="before")
     @classmethod
@@ -88,11 +68,26 @@ class ReproduceConfig(Config):
         usual = cls.model_fields["attack"].default
         return values | {"attack": {"protocol": usual.protocol, "batch": usual.batch, **attack}}
 
-    def analysis(self, name: str, network: str) -> AnalyzeConfig:
+    @field_validator("analyses")
+    @classmethod
+    def _analyses(cls, wanted: tuple[str, ...]) -> tuple[str, ...]:
+        return chosen_analyses(wanted)
+
+    @model_validator(mode="after")
+    def _options(self) -> "ReproduceConfig":
+        check_options(self.options, self.analyses)
+        return self
+
+    def analysis(self, one: Analysis | None, network: str) -> AnalyzeConfig:
         """The settings of one analysis of one network, as `dpa-engine analyze` takes them: those that it
-        reads, so that another setting neither makes it anew nor lengthens its command. "all": every one."""
-        names = USED.values() if name == "all" else (USED[name],)
-        keys = {key for some in names for key in some} | {"source", "seed", "device"}
+        reads, so that another setting neither makes it anew nor lengthens its command. None: of all."""
+        shared = set(SharedSettings.model_fields) - {"options"}
+        keys = shared if one is None else {*one.reads, "source", "seed", "device"}
+        analyses = self.analyses if one is None else (one.named,)
+        wanted = {analysis_of(name).name for name in analyses}
         return AnalyzeConfig(
-            analyses=(name,), network=network, **{key: getattr(self, key) for key in sorted(keys)}
+            analyses=analyses,
+            network=network,
+            options={name: told for name, told in self.options.items() if name in wanted},
+            **{key: getattr(self, key) for key in sorted(keys)},
         )

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from dpa.engine.analysis.config import ANALYSES, AnalyzeConfig
+from dpa.engine.analysis.config import AnalyzeConfig
+from dpa.engine.analysis.measures import ATTACK
+from dpa.engine.analysis.registry import analysis_of
 from dpa.engine.attack.config import AttackRunConfig
-from dpa.engine.calibration.measures import USUAL_STAGES
 from dpa.engine.evaluation_set import evaluation_config, set_key
 from dpa.engine.reproduce.participants import Member, store_key
 from dpa.engine.reproduce.stage import Stage
@@ -64,18 +65,6 @@ def _differences(config: BaseModel, default: BaseModel, prefix: str = "") -> Ite
             yield f"{prefix}{name}={plain if isinstance(plain, str) else json.dumps(plain)}"
 
 
-WHAT = {
-    "swap": "swapped appearance",
-    "zero": "appearance set to zero",
-    "tsne": "t-SNE and neighbours",
-    "channels": "channels of the pose code",
-    "sweep": "sweep over K channels",
-    "dc": "distance correlation",
-    "iob": "information over bias",
-    "counterfactual": "true changes of clothes",
-}
-
-
 def folder_of(member: Member, what: str) -> str:
     """Where a stage of one network is kept."""
     return f"stages/{member.name}/{what}"
@@ -84,6 +73,14 @@ def folder_of(member: Member, what: str) -> str:
 def attack_folder(target: Member, generator: Member) -> str:
     """Where one attack is kept."""
     return f"stages/{target.name}/attack-by-{generator.name}"
+
+
+def usual_stages(analyses: Sequence[str]) -> tuple[str, ...]:
+    """The stages that a calibration takes unless more are asked for: ATTACK and the analyses that have a
+    measure with a scale, without the slow ones."""
+    records = [analysis_of(name) for name in analyses]
+    scaled = [one for one in records if not one.slow and any(measure.scale for measure in one.measures)]
+    return (ATTACK, *(one.name for one in scaled))
 
 
 def plan(laboratory: Laboratory, members: Sequence[Member], references: Sequence[Member] = ()) -> list[Stage]:
@@ -97,7 +94,8 @@ def plan(laboratory: Laboratory, members: Sequence[Member], references: Sequence
             if generator != target:
                 stages.append(_attack(laboratory, Pair(generator, target), laboratory.config.crossed))
     for member in references:
-        read = {attack_folder(member, member), *(folder_of(member, name) for name in USUAL_STAGES)}
+        usual = usual_stages(laboratory.config.analyses)
+        read = {attack_folder(member, member), *(folder_of(member, name) for name in usual)}
         stages += [stage for stage in _own_stages(laboratory, member) if stage.path in read]
     return stages
 
@@ -114,14 +112,14 @@ def _own_stages(laboratory: Laboratory, member: Member) -> Iterator[Stage]:
     )
     own = _attack(laboratory, Pair(member, member), config.attacked)
     yield own
-    for name in ANALYSES:
-        settings = config.analysis(name, member.spec)
+    for analysis in map(analysis_of, config.analyses):
+        settings = config.analysis(analysis, member.spec)
         yield Stage(
-            folder_of(member, name),
-            f"{member.title}: {WHAT[name]}",
+            folder_of(member, analysis.name),
+            f"{member.title}: {analysis.title}",
             weights | settings.model_dump(mode="json"),
             analyze_command(settings),
-            partial(laboratory.analyse, member, name),
+            partial(laboratory.analyse, member, analysis),
         )
     yield Stage(
         folder_of(member, "snapshots"),

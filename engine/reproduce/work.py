@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dpa.engine.analysis.run import keep, save_arrays
-from dpa.engine.analysis.study import Study
-from dpa.engine.analysis.suite import analyse
+from dpa.engine.analysis.registry import Analysis
+from dpa.engine.analysis.study import Study, analyse
 from dpa.engine.attack.algorithm import InitialPose, appearance_attack
 from dpa.engine.attack.config import AttackConfig, AttackRunConfig
 from dpa.engine.attack.run import Networks, run_attack
 from dpa.engine.attack.writer import read_samples, to_numpy, to_pictures
 from dpa.engine.evaluation_set import choose_samples, samples_at
+from dpa.engine.report.analysis_files import keep, save_arrays
 from dpa.engine.report.attack_report import shown_rows, write_attack_report
 from dpa.engine.reproduce.config import ReproduceConfig
 from dpa.engine.reproduce.participants import Member
@@ -136,9 +136,9 @@ class Laboratory:
         results = run_attack(run, networks, self.store, rows, settings, self._pose(roles.target), told)
         write_attack_report(run, results, self.store)
 
-    def analyse(self, member: Member, name: str, run: RunDirectory, report: Report) -> None:
+    def analyse(self, member: Member, analysis: Analysis, run: RunDirectory, report: Report) -> None:
         """One analysis, as `dpa-engine analyze` does it."""
-        keep(run, name, analyse(self._study(member), name, report))
+        keep(run, analysis.name, analyse(self._study(member), analysis, report))
 
     def watch(self, member: Member, attack: str, run: RunDirectory, report: Report) -> None:
         """The attack of a few samples, frame by frame. attack: the folder of the network's own attack."""
@@ -159,7 +159,7 @@ class Laboratory:
 
     def _study(self, member: Member) -> Study:
         if member.name not in self._studies:
-            config = self.config.analysis("all", member.spec)
+            config = self.config.analysis(None, member.spec)
             study = Study(self.network(member), self.store, config, self.device, member.title)
             self._studies[member.name] = study
         return self._studies[member.name]

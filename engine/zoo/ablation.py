@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dpa.engine.analysis.analyses.swap import swap
 from dpa.engine.analysis.codes import Network, backgrounds_of, encode_rows, predict_rows
 from dpa.engine.analysis.distance_correlation import distance_correlation, distance_moments
 from dpa.engine.analysis.neighbours import NoOtherClip, neighbour_accuracy
 from dpa.engine.analysis.painting import paint
 from dpa.engine.analysis.study import to_numpy
-from dpa.engine.analysis.swap import swap
-from dpa.engine.analysis.table import Table, table
+from dpa.engine.analysis.values import NOTHING, Cell, Table, number, table, words
 from dpa.engine.evaluation_set import choose_samples
 from dpa.models.data.store import PackedStore
 from dpa.models.errors import InputError
@@ -99,10 +99,10 @@ def ablation_table(measures: Sequence[tuple[str, SwapMeasures]], data: str) -> T
     columns = ["network", "colours moved (%)", "pose moved (mm)", "silhouette kept (IoU)"]
     rows = [
         [
-            name,
-            f"{100 * one.colours_moved:.1f}",
-            _with_margin(one.pose_shift_mm, one.pose_shift_margin_mm, 1),
-            _with_margin(one.silhouette_kept, one.silhouette_kept_margin, 3),
+            words(name),
+            number(one.colours_moved, 1, "%"),
+            number(one.pose_shift_mm, 1, "mm", spread=one.pose_shift_margin_mm),
+            number(one.silhouette_kept, 3, spread=one.silhouette_kept_margin),
         ]
         for name, one in measures
     ]
@@ -111,11 +111,7 @@ def ablation_table(measures: Sequence[tuple[str, SwapMeasures]], data: str) -> T
         " colours inside the mask become the donor's; φ's pose (17 joints, root-relative, no alignment) and"
         " the decoder's silhouette stay. ±: half of a 95 % interval over the pairs, the same for all."
     )
-    return table("Appearance exchanged between people", columns, rows, note)
-
-
-def _with_margin(value: float, half: float | None, digits: int) -> str:
-    return f"{value:.{digits}f}" if half is None else f"{value:.{digits}f} ± {half:.{digits}f}"
+    return table("exchange", "Appearance exchanged between people", columns, rows, note)
 
 
 FRAMES = 400
@@ -154,21 +150,20 @@ def measure_codes(network: Network, store: PackedStore, seed: int, device: torch
 def codes_table(measures: Sequence[tuple[str, CodeMeasures]]) -> Table:
     """A line a network."""
     columns = ["network", "DC(A, P)", "person (%)", "MPJPE (mm)"]
-    rows = [[name, f"{codes.dc:.3f}", _person(codes), _error(codes)] for name, codes in measures]
+    rows = [
+        [words(name), number(codes.dc, 3), _person(codes), number(codes.mpjpe_mm, 1, "mm")]
+        for name, codes in measures
+    ]
     note = (
         f"{FRAMES} frames. DC: distance correlation of appearance and pose code. Person: pose codes whose"
         " nearest neighbours from other clips tell who is seen, with a 95 % interval over clips. Both are"
         " lower where the pose code holds less of the person. MPJPE (17 joints, root-relative, no"
         " alignment) is lower where φ finds more of the pose in it."
     )
-    return table("What the pose code holds of the person, and of the pose", columns, rows, note)
+    return table("person", "What the pose code holds of the person, and of the pose", columns, rows, note)
 
 
-def _person(codes: CodeMeasures) -> str:
+def _person(codes: CodeMeasures) -> Cell:
     if codes.person is None or codes.person_low is None or codes.person_high is None:
-        return "–"
-    return f"{100 * codes.person:.1f} ({100 * codes.person_low:.1f} to {100 * codes.person_high:.1f})"
-
-
-def _error(codes: CodeMeasures) -> str:
-    return "–" if codes.mpjpe_mm is None else f"{codes.mpjpe_mm:.1f}"
+        return NOTHING
+    return number(codes.person, 1, "%", interval=(codes.person_low, codes.person_high))

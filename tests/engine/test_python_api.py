@@ -20,7 +20,7 @@ from dpa.engine import (
     load_network,
     take_samples,
 )
-from dpa.engine.analysis.config import UnknownAnalysis
+from dpa.engine.analysis.registry import UnknownAnalysis
 from dpa.models.frameworks.base import DisentangledNetwork
 
 LIGHT = """

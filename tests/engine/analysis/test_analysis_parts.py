@@ -6,7 +6,7 @@ import torch
 from scipy.spatial import procrustes
 from skimage.color import deltaE_cie76, rgb2lab
 
-from dpa.engine.analysis.channel_sweep import SweepCurves, replaced
+from dpa.engine.analysis.analyses.sweep import SweepCurves, replaced
 from dpa.engine.analysis.neighbours import NoOtherClip, centred_by, neighbour_accuracy
 from dpa.engine.analysis.painting import colour_distance, colour_profile, share_moved
 from dpa.engine.analysis.pose_pairs import (
@@ -17,7 +17,6 @@ from dpa.engine.analysis.pose_pairs import (
     pose_distances,
     spread,
 )
-from dpa.engine.analysis.table import table
 from dpa.engine.analysis.variance import between_groups, variance_shares
 
 
@@ -190,9 +189,3 @@ def test_the_crossing_lies_on_the_straight_line():
     curves = SweepCurves(to_a, to_b, to_b, to_a)
     assert curves.crossing((0, 100, 200), "pose") == pytest.approx(125)
     assert curves.crossing((0, 100, 200), "colour") == 0
-
-
-def test_a_table_is_csv_and_refuses_ragged_rows():
-    assert table("t", ("a", "b"), [["x, y", "1"]]).csv() == 'a,b\n"x, y",1\n'
-    with pytest.raises(ValueError, match="under 2 columns"):
-        table("t", ("a", "b"), [["1"]])

@@ -5,10 +5,13 @@ import numpy as np
 import pytest
 import torch
 
-from dpa.engine.analysis.channel_sweep import channel_sweep
-from dpa.engine.analysis.channels import channels
+from dpa.engine.analysis.analyses.channels import channels
+from dpa.engine.analysis.analyses.counterfactual import counterfactual
+from dpa.engine.analysis.analyses.swap import swap
+from dpa.engine.analysis.analyses.sweep import channel_sweep
+from dpa.engine.analysis.analyses.tsne import tsne
+from dpa.engine.analysis.analyses.zero import MEAN, OWN, ZERO, zero_appearance
 from dpa.engine.analysis.codes import backgrounds_of, crops_of, encode_rows
-from dpa.engine.analysis.counterfactual import counterfactual
 from dpa.engine.analysis.distance_correlation import (
     bias_corrected_correlation,
     distance_correlation,
@@ -16,9 +19,6 @@ from dpa.engine.analysis.distance_correlation import (
     permutation_null,
 )
 from dpa.engine.analysis.pose_pairs import all_pairs, equally_distant, most_similar
-from dpa.engine.analysis.swap import swap
-from dpa.engine.analysis.tsne import tsne
-from dpa.engine.analysis.zero import MEAN, OWN, ZERO, zero_appearance
 
 CPU = torch.device("cpu")
 LEAKS = (0.0, 0.5, 1.0)

@@ -11,9 +11,10 @@ import yaml
 from PIL import Image
 from typer.testing import CliRunner
 
-from dpa.engine.analysis.config import UnknownAnalysis, chosen_analyses
-from dpa.engine.analysis.run import label_of
-from dpa.engine.analysis.suite import SUITE, OneSubject, one_of_each
+from dpa.engine.analysis.analyses import names
+from dpa.engine.analysis.analyses.zero import one_of_each
+from dpa.engine.analysis.registry import UnknownAnalysis, chosen_analyses
+from dpa.engine.analysis.study import OneSubject, label_of
 from dpa.engine.cli.analyze import analyze
 from dpa.engine.runs.directory import RunDirectory
 from dpa.models.frameworks.base import DisentangledNetwork
@@ -44,7 +45,8 @@ def run_command(tmp_path, planted, planted_outfits, monkeypatch):
     network.regressor = Regressor(network.config)
     save_network(network, tmp_path / "network", {})
     monkeypatch.setattr(
-        "dpa.engine.analysis.suite.counterfactual_stores", lambda progress=None: planted_outfits
+        "dpa.engine.analysis.analyses.counterfactual.counterfactual_stores",
+        lambda progress=None: planted_outfits,
     )
     app = typer.Typer(pretty_exceptions_enable=False)
     app.command()(analyze)
@@ -65,10 +67,10 @@ def test_everything_runs_and_is_kept(run_command, tmp_path):
     run = RunDirectory.open(tmp_path / "run")
     assert results == run.read_json("results.json")
     assert set(results["summary"]) >= PAGE
-    assert list(results["seconds"]) == list(SUITE)
+    assert list(results["seconds"]) == list(names())
     assert all(value is None or np.isfinite(value) for value in results["summary"].values())
     together = {}
-    for name in SUITE:
+    for name in names():
         together |= run.read_json(f"analyses/{name}.json")
         with Image.open(tmp_path / f"run/figures/{name}.png") as figure:
             assert min(figure.size) > 300
@@ -76,7 +78,7 @@ def test_everything_runs_and_is_kept(run_command, tmp_path):
         assert (tmp_path / f"run/figures/{name}.svg").read_text().startswith("<?xml")
     assert together == results["summary"]
     tables = {path.stem for path in (tmp_path / "run/tables").iterdir()}
-    assert tables == (set(SUITE) | {"sweep_lowest", "sweep_highest", "variance"}) - {"sweep"}
+    assert tables == (set(names()) | {"sweep_lowest", "sweep_highest", "variance"}) - {"sweep"}
     with (tmp_path / "run/tables/sweep_lowest.csv").open() as file:
         rows = list(csv.reader(file))
     assert [row[0] for row in rows] == ["K", "0", "300", "600"]
@@ -107,7 +109,7 @@ def test_dry_run_resolves_groups_and_runs_nothing(run_command, tmp_path):
 
 
 def test_an_unknown_analysis_is_named_with_its_neighbour(run_command):
-    assert chosen_analyses(["all"]) == tuple(SUITE)
+    assert chosen_analyses(["all"]) == names()
     outcome = run_command("swapp")
     assert isinstance(outcome.exception, UnknownAnalysis)
     assert "did you mean 'swap'" in str(outcome.exception)

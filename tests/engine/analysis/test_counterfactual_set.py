@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from dpa.engine.analysis import counterfactual
-from dpa.engine.analysis.counterfactual import (
+from dpa.engine.analysis.analyses import counterfactual
+from dpa.engine.analysis.analyses.counterfactual import (
     DifferentMoments,
     counterfactual_config,
     counterfactual_stores,

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from dpa.engine.attack.config import AttackConfig, AttackRunConfig
 from dpa.engine.cli.attack import attack
 from dpa.engine.report.attack_runs import read_run
-from dpa.engine.report.tables import all_tables
+from dpa.engine.report.attack_tables import all_tables
 from dpa.engine.reproduce.config import QUICK, ReproduceConfig
 from dpa.engine.runs.directory import RunDirectory
 from dpa.models.config import BadValue, load_config, to_yaml

@@ -8,12 +8,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from dpa.engine.analysis.config import ANALYSES, AnalyzeConfig
+from dpa.engine.analysis.config import AnalyzeConfig
+from dpa.engine.analysis.measures import ATTACK
+from dpa.engine.analysis.registry import analysis_of
 from dpa.engine.attack.config import AttackRunConfig
-from dpa.engine.calibration.measures import ATTACK, USUAL_STAGES
-from dpa.engine.reproduce.config import QUICK, USED, ReproduceConfig
+from dpa.engine.reproduce.config import QUICK, ReproduceConfig
 from dpa.engine.reproduce.participants import BadMember, NothingToReproduce, find_members, find_references
-from dpa.engine.reproduce.plan import analyze_command, attack_command, plan
+from dpa.engine.reproduce.plan import analyze_command, attack_command, plan, usual_stages
 from dpa.engine.reproduce.run import reproduce
 from dpa.engine.reproduce.stage import Stage
 from dpa.engine.reproduce.work import Laboratory, limits_until, spread_out
@@ -80,7 +81,9 @@ def test_a_reference_is_attacked_and_analysed_for_the_calibration_alone(saved_ne
     alone = {stage.path for stage in plan(laboratory, members)}
     added = [stage.path for stage in plan(laboratory, members, references) if stage.path not in alone]
     kinds = [path.removeprefix("stages/entangled/") for path in added]
-    assert sorted(kinds) == sorted(["attack-by-entangled", *(set(USUAL_STAGES) - {ATTACK})])
+    assert sorted(kinds) == sorted(
+        ["attack-by-entangled", *(set(usual_stages(ReproduceConfig().analyses)) - {ATTACK})]
+    )
     assert "iob" not in kinds
 
 
@@ -211,12 +214,11 @@ def read_back(command, kind, words):
 @pytest.mark.parametrize("quick", [False, True])
 def test_commands_say_all_settings_of_their_stage(quick):
     config = load_config(ReproduceConfig, None, (), dict(QUICK) if quick else {})
-    analysis = config.analysis("iob", "zoo:nsd")
+    analysis = config.analysis(analysis_of("iob"), "zoo:nsd")
     names, found = read_back(analyze_command(analysis), AnalyzeConfig, {"--network": "network"})
     assert names == ["dpa-engine", "analyze"]
     assert found.model_copy(update={"analyses": ("iob",)}) == analysis
-    assert config.analysis("all", "zoo:nsd").pool == config.pool
-    assert set(USED) == set(ANALYSES)
+    assert config.analysis(None, "zoo:nsd").pool == config.pool
     attack = AttackRunConfig(
         **config.attack.model_dump(), target="zoo:nsd", generator="my net", samples=config.attacked
     )

@@ -1,1 +1,0 @@
-"""dpa.engine.calibration: instruments are believed once they read known cases right."""
