@@ -136,7 +136,7 @@ def medium_preset() -> NetworkConfig:
             stem_kernel=5,
             stem_pool=True,
             planes=(48, 96, 128, 160),
-            depths=(1, 2, 2, 2),
+            depths=(1, 2, 2, 1),
             strides=(1, 2, 2, 2),
         ),
         head=(HeadConv(channels=128, kernel=4),),
