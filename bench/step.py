@@ -31,6 +31,7 @@ def first_scene(task: Task, prefix: Callable[[Tensor], Tensor] | None = None) ->
         lambda frames: task.target.predict(frames).detach(),
         prefix or no_prefix,
         max_steps=0,
+        min_error_mm=float("inf"),
     )
     number = torch.arange(len(task), device=task.frames.device)
     slots = preparation.prepare(FrameBatch(number, task.frames, task.plate_index))

@@ -1,11 +1,13 @@
 """The appearance-only attack of the paper (section 5, Algorithm 1) over any number of samples."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from dpa.engine.attack.appearance import AppearanceDistribution
+from dpa.engine.attack.budget import Ball
 from dpa.engine.attack.calls import in_halves, padded_calls, step_sizes
 from dpa.engine.attack.config import AttackConfig
 from dpa.engine.attack.judge import Judge, full_precision
@@ -25,24 +27,28 @@ InitialPose = Callable[[Tensor], Tensor]
 @dataclass(frozen=True)
 class Preparation:
     """h_a⁰, h_p⁰ = G_e(G_s(I)); M⁰ from G_d; q = φ(E(S(I))); the error at h_a⁰ by the judge.
-    prefix: the step back-end's own, see StepBackend."""
+    prefix: the step back-end's own, see StepBackend. ball: where the attack must stay, and begins."""
 
     generator: Generator
     judge: Judge
     initial_pose: InitialPose
     prefix: Callable[[Tensor], Tensor]
     max_steps: int
+    min_error_mm: float
+    ball: Ball | None = None
 
     def queue(self, batches: Iterable[FrameBatch], finish: Callable[[AttackResult], None]) -> Iterator[Slots]:
-        """Prepares batches one by one, as slots ask for them. Samples whose start is not finite never
-        enter a slot: they go to `finish` at once."""
+        """Prepares batches one by one, as slots ask for them. Samples whose start is not finite, or is above
+        the threshold already, never enter a slot: they go to `finish` at once."""
         for batch in batches:
             slots = self.prepare(batch)
             sound = _finite(slots)
-            if not sound.all():
-                finish(self._rejected(slots.take(~sound)))
-            if sound.any():
-                yield slots.take(sound)
+            above = sound & (slots.initial_error > self.min_error_mm)
+            for rows, status in ((~sound, Status.NONFINITE), (above, Status.STARTED_ABOVE)):
+                if rows.any():
+                    finish(self._rejected(slots.take(rows), status))
+            if (sound & ~above).any():
+                yield self._placed(slots.take(sound & ~above))
 
     def prepare(self, batch: FrameBatch) -> Slots:
         """n ≥ 1 samples before their first step."""
@@ -69,9 +75,17 @@ class Preparation:
         first = self.judge.look(self.judge.compose(rgb, scene), scene.reference)
         return Slots.begin(batch.index, scene, h_a, first, self.max_steps)
 
-    def _rejected(self, slots: Slots) -> AttackResult:
-        status = torch.full_like(slots.index, Status.NONFINITE, dtype=torch.int8)
-        return slots.result(slots.h_a, self.judge(slots.h_a, slots.scene), status)
+    def _rejected(self, slots: Slots, status: Status) -> AttackResult:
+        statuses = torch.full_like(slots.index, status, dtype=torch.int8)
+        slots.trace[:, 0] = slots.initial_error
+        return slots.result(slots.h_a, self.judge(slots.h_a, slots.scene), statuses)
+
+    def _placed(self, slots: Slots) -> Slots:
+        """Inside the ball: some real codes are not."""
+        if self.ball is None:
+            return slots
+        h_a = self.ball.inside(slots.h_a)
+        return replace(slots, h_a=h_a, last_h_a=h_a, best_h_a=h_a)
 
 
 def _finite(slots: Slots) -> Tensor:
@@ -98,6 +112,17 @@ class TrainingMode(InputError):
         )
 
 
+class NeedsRealCodes(InputError):
+    """A budget without the distribution that it is a quantile of."""
+
+    def __init__(self, budget: str) -> None:
+        super().__init__(
+            f"budget {budget} and no distribution of real codes",
+            "how the generator's codes of real frames are spread",
+            "pass real=measure_appearance(generator, store, rows, device)",
+        )
+
+
 def attack_stream(
     generator: Generator,
     target: Target,
@@ -110,6 +135,7 @@ def attack_stream(
     progress: Progress | None = None,
     backend: StepBackend | None = None,
     exporter: GradientExporter | None = None,
+    real: AppearanceDistribution | None = None,
 ) -> None:
     """Attacks samples as they come and hands each result to `sink` when it is done, in groups of at
     most 32 and in no particular order. Memory holds `config.batch` samples, however many there are.
@@ -117,7 +143,8 @@ def attack_stream(
     batches: frames in groups, on the networks' device; plates: [P, 3, H, W] in [0, 1];
     initial_pose: gives q, by default target.predict; backend: one that is ready, for the same networks
     and plates, in place of the one that `config` names; exporter: makes the graph of the back-end `compiled`
-    (dpa.export.gradient.CachedGradients). Raises TrainingMode.
+    (dpa.export.gradient.CachedGradients); real: what `config.budget` is measured by. Raises TrainingMode,
+    NeedsRealCodes.
     """
     for role, network in (("generator", generator), ("target", target)):
         if network.training:
@@ -133,18 +160,36 @@ def attack_stream(
             progress(finished, succeeded)
 
     backend = backend or make_backend(generator, target, plates, config, exporter)
+    ball = ball_of(config, real, plates)
     preparation = Preparation(
-        generator, judge, initial_pose or _quietly(target.predict), backend.prefix, config.max_steps
+        generator,
+        judge,
+        initial_pose or _quietly(target.predict),
+        backend.prefix,
+        config.max_steps,
+        config.min_error_mm,
+        ball,
     )
+    update = make_update(config.optimiser, config.step_size, config.min_error_mm)
     scheduler = Scheduler(
         backend=backend,
         judge=judge,
-        update=make_update(config.optimiser, config.step_size, config.min_error_mm),
+        update=update if ball is None else ball.around(update),
         min_error_mm=config.min_error_mm,
         max_steps=config.max_steps,
         batch=config.batch,
     )
     scheduler.run(preparation.queue(batches, finish), finish)
+
+
+def ball_of(config: AttackConfig, real: AppearanceDistribution | None, like: Tensor) -> Ball | None:
+    """Where `config.budget` keeps codes, on the device and in the precision of `like`; None without one.
+    Raises NeedsRealCodes."""
+    if config.budget is None:
+        return None
+    if real is None:
+        raise NeedsRealCodes(config.budget)
+    return Ball.of(real, config.budget, like)
 
 
 def appearance_attack(
@@ -159,11 +204,12 @@ def appearance_attack(
     progress: Progress | None = None,
     backend: StepBackend | None = None,
     exporter: GradientExporter | None = None,
+    real: AppearanceDistribution | None = None,
 ) -> AttackResult:
     """Attacks frames that fit into memory. frames: [n, 3, H, W] in [0, 1], n ≥ 1; plates:
     [P, 3, H, W] in [0, 1]; plate_index: [n] int64. Returns the results in the order of the frames,
-    whether they succeeded or not. initial_pose, backend, exporter: as in `attack_stream`. Raises
-    TrainingMode.
+    whether they succeeded or not. initial_pose, backend, exporter, real: as in `attack_stream`. Raises
+    TrainingMode, NeedsRealCodes.
     """
     results: list[AttackResult] = []
     batches = _in_groups(frames, plate_index)
@@ -178,6 +224,7 @@ def appearance_attack(
         progress=progress,
         backend=backend,
         exporter=exporter,
+        real=real,
     )
     result = AttackResult.cat(results)
     return result.take(result.index.argsort())

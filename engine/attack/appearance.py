@@ -5,7 +5,8 @@ units of the spread of real ones (Mahalanobis), so that a radius means the same 
 """
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,7 +60,8 @@ class BrokenAppearance(InputError):
 class AppearanceDistribution:
     """Mean and spread of n real appearance codes of size A, of any generator.
 
-    codes: [n, A], all of them, with `clips` [n] and `persons` [n] they came from (int64 numbers).
+    codes: [n, A], all of them, with `clips` [n] and `persons` [n] they came from (int64 numbers; `names` has
+    the persons').
     fitted: [n] bool, those from which mean and covariance were made: every code of half of the clips.
     mean: [A]; covariance: [A, A], Ledoit and Wolf's (2004), shrunk towards its mean variance by `shrinkage`
     in [0, 1]. radii: [m] of the other half, which the fit never saw: "held out by clip". radii_by_person:
@@ -75,6 +77,7 @@ class AppearanceDistribution:
     shrinkage: float
     radii: Array
     radii_by_person: Array
+    names: tuple[str, ...] = ()
 
     @property
     def whitening(self) -> Array:
@@ -135,7 +138,7 @@ class AppearanceDistribution:
         """Keeps it in a folder: arrays as safetensors, facts as JSON, each whole or absent."""
         arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in _ARRAYS}
         write_bytes(folder / CODES, save(arrays | {"shrinkage": np.array(self.shrinkage)}))
-        write_json(folder / FACTS, self.facts())
+        write_json(folder / FACTS, self.facts() | {"names": list(self.names)})
 
     @staticmethod
     def kept(folder: Path) -> bool:
@@ -147,19 +150,19 @@ class AppearanceDistribution:
         """The same numbers as were saved. Raises BrokenAppearance."""
         try:
             arrays: Mapping[str, NDArray[np.generic]] = load_file(folder / CODES)
-            json.loads((folder / FACTS).read_text())
+            names = tuple(map(str, json.loads((folder / FACTS).read_text())["names"]))
             given = {name: arrays[name] for name in _ARRAYS}
             shrinkage = float(arrays["shrinkage"])
         except (OSError, ValueError, SafetensorError) as error:
             raise BrokenAppearance(folder, str(error).splitlines()[0]) from error
         except KeyError as error:
-            raise BrokenAppearance(folder, f"no array {error}") from error
+            raise BrokenAppearance(folder, f"no {error}") from error
         n, size = given["codes"].shape[0], given["mean"].size
         shapes = {"codes": (n, size), "clips": (n,), "persons": (n,), "fitted": (n,)}
         for name, shape in (shapes | {"covariance": (size, size)}).items():
             if given[name].shape != shape:
                 raise BrokenAppearance(folder, f"{name} of shape {given[name].shape}, not {shape}")
-        return cls(**given, shrinkage=shrinkage)  # type: ignore[arg-type]
+        return cls(**given, shrinkage=shrinkage, names=names)  # type: ignore[arg-type]
 
 
 _ARRAYS = ("codes", "clips", "persons", "fitted", "mean", "covariance", "radii", "radii_by_person")
@@ -171,7 +174,7 @@ def fit_appearance(
     """The distribution of real codes [n, A]. clips, persons: [n], any labels; frames of one clip are near
     copies of each other, so whole clips are held out, and `seed` draws which half. Raises TooFewCodes."""
     _, clip = np.unique(clips, return_inverse=True)
-    _, person = np.unique(persons, return_inverse=True)
+    names, person = np.unique(persons, return_inverse=True)
     if len(codes) == 0 or (count := clip.max() + 1) < FEWEST_CLIPS:
         raise TooFewCodes(f"{len(codes)} codes from {len(np.unique(clips))} clips")
     if not np.isfinite(codes).all():
@@ -196,6 +199,7 @@ def fit_appearance(
         shrinkage=shrinkage,
         radii=_radii(codes[~fitted], mean, covariance),
         radii_by_person=np.concatenate(by_person) if by_person else np.empty(0),
+        names=tuple(map(str, names)),
     )
 
 
@@ -218,6 +222,42 @@ def measure_appearance(
         parts.append(h_a.double().cpu().numpy())
     codes = np.concatenate(parts) if parts else np.empty((0, 1))
     return fit_appearance(codes, store.sequence[rows], store.subject[rows], seed)
+
+
+UNBOUNDED, FARTHEST = "none", "max"
+
+
+class BadBudget(InputError):
+    """A budget that cannot be read."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(
+            found=f"budget {text!r}",
+            expected="a share of real codes between 0 and 1, max, a multiple such as 2max, or none",
+            remedy="for example --budget 0.95: the ball that holds 95 % of the real codes held out",
+        )
+
+
+def radius_of(budget: str) -> Callable[[AppearanceDistribution], float | None]:
+    """What a budget's name means: from a distribution to the ball's radius in units of its spread, None where
+    nothing bounds the code. "0.95": the 95 % quantile of the codes held out by clip; "max": the outermost
+    real code; "2max": twice as far; "none": no ball. Raises BadBudget."""
+    if budget == UNBOUNDED:
+        return lambda real: None
+    if found := re.fullmatch(rf"([0-9.]*){FARTHEST}", budget):
+        try:
+            times = float(found[1] or 1)
+        except ValueError:
+            raise BadBudget(budget) from None
+        if times > 0:
+            return lambda real: times * real.farthest
+    try:
+        share = float(budget)
+    except ValueError:
+        raise BadBudget(budget) from None
+    if not 0 < share < 1:
+        raise BadBudget(budget)
+    return lambda real: real.quantile(share)
 
 
 def _shrunk(codes: Array) -> tuple[Array, Array, float]:

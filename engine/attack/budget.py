@@ -5,55 +5,17 @@ Inside it a code is as natural as the real codes that the ball holds. All optimi
 there, so that a step means the same in every network.
 """
 
-import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from dpa.engine.attack.appearance import AppearanceDistribution
+from dpa.engine.attack.appearance import AppearanceDistribution, radius_of
 from dpa.engine.attack.optimisers import Update
 from dpa.engine.attack.state import OptimiserState
-from dpa.models.errors import InputError
 
-UNBOUNDED = "none"
-FARTHEST = "max"
 INSIDE = 1 - 1e-6
 """A code is put back this much inside the ball, which rounding must not move it out of."""
-
-
-class BadBudget(InputError):
-    """A budget that cannot be read."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(
-            found=f"budget {text!r}",
-            expected="a share of real codes between 0 and 1, max, a multiple such as 2max, or none",
-            remedy="for example --budget 0.95: the ball that holds 95 % of the real codes held out",
-        )
-
-
-def radius_of(budget: str) -> Callable[[AppearanceDistribution], float | None]:
-    """What a budget's name means: from a distribution to the ball's radius in units of its spread, None where
-    nothing bounds the code. "0.95": the 95 % quantile of the codes held out by clip; "max": the outermost
-    real code; "2max": twice as far; "none": no ball. Raises BadBudget."""
-    if budget == UNBOUNDED:
-        return lambda real: None
-    if found := re.fullmatch(rf"([0-9.]*){FARTHEST}", budget):
-        try:
-            times = float(found[1] or 1)
-        except ValueError:
-            raise BadBudget(budget) from None
-        if times > 0:
-            return lambda real: times * real.farthest
-    try:
-        share = float(budget)
-    except ValueError:
-        raise BadBudget(budget) from None
-    if not 0 < share < 1:
-        raise BadBudget(budget)
-    return lambda real: real.quantile(share)
 
 
 @dataclass(frozen=True)

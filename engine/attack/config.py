@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from dpa.engine.attack.appearance import radius_of
 from dpa.models.config import Config
 
 OptimiserName = Literal["adam", "sgd", "sign", "polyak"]
@@ -18,6 +19,9 @@ optimiser nor step size; of those that succeeded most often in sweeps over train
 `zoo:nsd`, Adam's is the smallest and Polyak's, the longest step it may take, needed the fewest iterations
 (README; `dpa-engine attack DATA --sweep` prints them anew)."""
 
+WHITENED_STEP_SIZES: Mapping[OptimiserName, float] = {"adam": 0.5, "sgd": 1.0, "sign": 0.25, "polyak": 6.0}
+"""The same with a budget, where steps are in units of the spread of real codes."""
+
 SWEPT: Mapping[OptimiserName, tuple[float, ...]] = {
     "adam": (0.1, 0.25, 0.5, 1.0, 2.0),
     "sgd": (0.25, 0.5, 1.0, 2.0, 4.0),
@@ -27,7 +31,7 @@ SWEPT: Mapping[OptimiserName, tuple[float, ...]] = {
 """What `--sweep` tries, around each optimiser's default."""
 
 PROTOCOLS: Mapping[str, Mapping[str, Any]] = {
-    "paper": {"optimiser": "adam", "step_size": STEP_SIZES["adam"], "backend": "eager"},
+    "paper": {"optimiser": "adam", "step_size": STEP_SIZES["adam"], "budget": None, "backend": "eager"},
 }
 """Settings that belong together under a name. `paper` is what the tables are made with (`zoo card`,
 `reproduce`, `zoo calibrate`): Algorithm 1 with Adam, as anyone would take, and the step `eager`, whose
@@ -41,7 +45,9 @@ class AttackConfig(Config):
     protocol: a set of settings by its name, see PROTOCOLS; one that contradicts it is refused.
     min_error_mm: success is MPJPE above this (the paper's finals fit about 175 mm).
     max_steps: updates of the appearance code at most. step_size: the optimiser's own where none is
-    given, also where a later file, flag or --set changes the optimiser alone. batch: slots that are attacked
+    given, also where a later file, flag or --set changes the optimiser alone. budget: how far codes may go,
+    see `appearance.radius_of`: with any, `none` too, steps are in units of the spread of real codes; without,
+    in those of the code, and nothing bounds them: the paper's Algorithm 1. batch: slots that are attacked
     at once. freeze_box: the box is found again in every adversarial frame, but no gradient flows through it.
     clamp: decoded colours are limited to [0, 1] before they are composed, because an image holds nothing
     else (the project's choice). seed: picks the samples; the attack itself draws nothing at random.
@@ -53,6 +59,7 @@ class AttackConfig(Config):
 
     FOLLOWERS: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "optimiser": ("step_size",),
+        "budget": ("step_size",),
         "protocol": ("optimiser", "step_size", "backend"),
     }
 
@@ -68,6 +75,11 @@ class AttackConfig(Config):
         STEP_SIZES["polyak"],
         gt=0,
         description="In units of the appearance code; another optimiser has its own.",
+    )
+    budget: str | None = Field(
+        None,
+        description="How far codes may go: 0.95 (the ball of 95 % of real codes), max, 2max, none. Steps are"
+        " then in units of the spread of real codes. Without one: the paper's, nothing bounds them.",
     )
     batch: int = Field(256, ge=1, description="Samples attacked at once.")
     freeze_box: bool = Field(False, description="No gradient through the target's box.")
@@ -86,14 +98,27 @@ class AttackConfig(Config):
             if values.setdefault(key, value) != value:
                 raise ValueError(f"protocol {name} has {key} {value}, and {values[key]} is asked for")
         optimiser = values.get("optimiser", cls.model_fields["optimiser"].default)
-        return {"step_size": STEP_SIZES.get(optimiser)} | values
+        sizes = STEP_SIZES if values.get("budget") is None else WHITENED_STEP_SIZES
+        return {"step_size": sizes.get(optimiser)} | values
+
+    @field_validator("budget", mode="before")
+    @classmethod
+    def _readable(cls, budget: object) -> str | None:
+        """YAML reads 0.95 as a number."""
+        if budget is None:
+            return None
+        radius_of(str(budget))
+        return str(budget)
 
 
 class AttackRunConfig(AttackConfig):
     """One run of `dpa-engine attack`: whom, with whose pictures, on which frames.
 
     target, generator: names of networks, the generator by default the target. source: a packed store,
-    None for the default evaluation set. samples: how many frames at most. subjects: None
+    None for the default evaluation set. natural: a packed store whose people show what appearances are
+    natural; None for the source's clips that are not attacked, or, for the default evaluation set, a set of
+    the same people in clothes, skin and light drawn anew. witness: name of a network that was never attacked
+    and says whether a picture still shows its pose. samples: how many frames at most. subjects: None
     for all that the source holds. pictures: of how many samples, spread evenly, the synthesised and
     adversarial frames are kept; the figures are of all samples, and the report shows some of these.
     """
@@ -105,6 +130,16 @@ class AttackRunConfig(AttackConfig):
     generator: str = Field("", description="Network that paints the pictures; without one, the target.")
     source: Path | None = Field(
         None, description="Packed data set; without one, an evaluation set is made once and kept."
+    )
+    natural: Path | None = Field(
+        None,
+        description="Data set of natural appearances; without one, the data's clips not attacked, or,"
+        " beside the evaluation set, people dressed anew.",
+    )
+    witness: str | None = Field(
+        None,
+        description="A network that was never attacked, and says whether a picture still shows its pose:"
+        " zoo:witness, a run, my_module:load or a program.",
     )
     samples: int = Field(256, ge=1, description="Frames to attack at most.")
     pictures: int = Field(default=256, ge=1)

@@ -17,8 +17,8 @@ from dpa.models.data.synthetic.config import SynthConfig
 SEED = 20_231_124
 """Seed of its motions and outfits, kept for it: neither a recipe of this project nor an evaluation has it."""
 
-CLIPS, FRAMES, FPS = 2, 4, 0.5
-"""For each subject and action: 600 moments in all, each in an outfit, a skin and a light of its own, seen by
+CLIPS, FRAMES, FPS = 1, 4, 0.5
+"""For each subject and action: 300 moments in all, each in an outfit, a skin and a light of its own, seen by
 four cameras. Five people in five outfits are a thin sample of appearances."""
 
 
@@ -36,7 +36,7 @@ def natural_config() -> SynthConfig:
 
 
 def default_natural_set(progress: Callable[[int, int], None] | None = None) -> PackedStore:
-    """It, from the cache; made first where it is not there (a minute or two). progress: called with (images
+    """It, from the cache; made first where it is not there (about a minute). progress: called with (images
     done, images in all) while it is made."""
     return cached_set("natural", natural_config(), progress)
 

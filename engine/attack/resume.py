@@ -63,7 +63,7 @@ def resumed_settings(
         if one != other:
             raise OtherSetting(run.path, key, one, other)
     named = load_config(AttackRunConfig, None, overrides, flags)
-    networks = {"target": told.target, "generator": told.generator}
+    networks = {"target": told.target, "generator": told.generator, "witness": told.witness or ""}
     running = {role: spec for role, spec in networks.items() if runs_code(spec)}
     require_named(run.path, running, {role: getattr(named, role) for role in networks})
     return told

@@ -9,9 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dpa.engine.attack.algorithm import InitialPose, Progress, appearance_attack, attack_stream
+from dpa.engine.attack.algorithm import InitialPose, Progress, appearance_attack, attack_stream, ball_of
+from dpa.engine.attack.appearance import AppearanceDistribution
 from dpa.engine.attack.config import AttackConfig, AttackRunConfig
+from dpa.engine.attack.evidence import gather_evidence, summarise_evidence
 from dpa.engine.attack.loading import PlateWindow, frame_batches
+from dpa.engine.attack.natural import kept_appearance, natural_appearance
 from dpa.engine.attack.resume import INPUTS, Kept, began_with, inputs_of, keep_whole_shards, require_same
 from dpa.engine.attack.scheduler import AT_ONCE
 from dpa.engine.attack.state import AttackResult
@@ -50,18 +53,38 @@ def run_attack(
     initial_pose: InitialPose | None = None,
     progress: Progress | None = None,
     exporter: GradientExporter | None = None,
+    *,
+    natural: PackedStore | None = None,
+    witness: DisentangledNetwork | None = None,
 ) -> dict[str, object]:
     """Attacks the frames `rows` of `store`, writes shards and results.json, returns the results (see
     `summarise`). Memory holds the samples under attack and one shard, however many frames there are.
 
     Samples that the run already holds in whole shards are not attacked again, so a stopped run is gone on
     with by calling this once more; it ends with the same results. initial_pose, exporter: as in
-    `attack_stream`. Raises OtherInputs where weights, data,
+    `attack_stream`. natural: frames that show what appearances are natural, by default those of the store's
+    clips that are not attacked; witness: see `evidence`. Raises TooFewCodes where a budget is asked for and
+    cannot be measured, OtherInputs where weights, data,
     versions, device, its threads or step back-end are not those that the run began with, RunBusy, DiskFull,
     OutOfMemory.
     """
     with run.holding():
-        backend = _attack_missing(run, networks, store, rows, config, initial_pose, progress, exporter)
+        generator, device = networks.generator, networks.device
+        bounded = config.budget is not None
+        real = kept_appearance(run, generator, store, rows, natural, device, needed=bounded)
+        backend = _attack_missing(run, networks, store, rows, config, initial_pose, progress, exporter, real)
+        ball = ball_of(config, real, next(generator.parameters()))
+        evidence = gather_evidence(
+            run,
+            store,
+            generator,
+            networks.target,
+            device,
+            real=real,
+            ball=ball,
+            witness=witness,
+            seed=config.seed,
+        )
         samples = read_samples(run, COLUMNS)
         facts = RunFacts(
             target=config.target,
@@ -73,7 +96,15 @@ def run_attack(
             versions=versions(),
             blind=getattr(networks.target, "blind", False),
         )
-        results = summarise(samples, facts)
+        results = summarise(samples, facts) | summarise_evidence(
+            samples,
+            evidence,
+            real=real,
+            ball=ball,
+            budget=config.budget,
+            witness=config.witness,
+            min_error_mm=config.min_error_mm,
+        )
         run.write_json(RESULTS, results)
     return results
 
@@ -87,6 +118,7 @@ def _attack_missing(
     initial_pose: InitialPose | None,
     progress: Progress | None,
     exporter: GradientExporter | None,
+    real: AppearanceDistribution | None,
 ) -> str:
     """Attacks what the run does not hold yet. Returns the name of the step back-end."""
     began = began_with(run)
@@ -129,6 +161,7 @@ def _attack_missing(
             initial_pose=initial_pose,
             progress=counted,
             backend=backend,
+            real=real,
         )
     return backend.name
 
@@ -163,19 +196,30 @@ def sweep_step_sizes(
     rows: NDArray[np.int64],
     config: AttackConfig,
     step_sizes: Sequence[float],
+    natural: PackedStore | None = None,
 ) -> list[dict[str, float | None]]:
-    """The attack on the frames `rows` at each step size, which all must fit into memory.
+    """The attack on the frames `rows` at each step size, which all must fit into memory. natural: see
+    `run_attack`.
 
     Each entry: step_size, success_rate, p50 and p90 iterations, final_mm, psnr_db of the frame and
     box_psnr_db inside the person's box, samples_per_s.
     """
     some = samples_at(store, rows, networks.device)
+    real = None
+    if config.budget is not None:
+        real = natural_appearance(networks.generator, store, rows, natural, networks.device)
     entries: list[dict[str, float | None]] = []
     for step_size in step_sizes:
         tried = config.having(protocol=None, optimiser=config.optimiser, step_size=step_size)
         started = time.perf_counter()
         result = appearance_attack(
-            networks.generator, networks.target, some.frames, some.plates, some.plate_index, tried
+            networks.generator,
+            networks.target,
+            some.frames,
+            some.plates,
+            some.plate_index,
+            tried,
+            real=real,
         )
         seconds = time.perf_counter() - started
         columns = sample_columns(replace(result, index=torch.from_numpy(rows)), store)

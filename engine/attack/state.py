@@ -93,6 +93,7 @@ class Status(IntEnum):
     SUCCESS = 1
     NONFINITE = 2
     NO_GRADIENT = 3
+    STARTED_ABOVE = 4
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,8 @@ class AttackResult(Rows):
 
     index: [n] int64, the sample's number in the source.
     success: [n] bool, the judge's word. status: [n] int8, see Status; a nonfinite sample is frozen at
-        its last finite state and never a success; one without gradient never moved, so nothing was tried.
+        its last finite state and never a success; one without gradient never moved, so nothing was tried;
+        nor was where the error is above the threshold before the attack, which is no success either.
     iterations: [n] int64, updates of the appearance code until the attack of this sample ended.
     initial_error_mm, final_error_mm: [n] MPJPE against `initial_pose` of the frames synthesised with
         h_a0 and with h_a, both by the judge. A failed sample holds its best h_a.

@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 
 from dpa.engine.attack.config import AttackConfig
 from dpa.engine.attack.state import Status
+from dpa.engine.intervals import mean_interval
 from dpa.models.finite import NonFiniteOutputs
 
 Column = NDArray[np.generic]
 
 COLUMNS = (
     "subject",
+    "sequence",
     "status",
     "success",
     "iterations",
@@ -67,7 +69,9 @@ def summarise(samples: Mapping[str, Column], facts: RunFacts) -> dict[str, objec
     samples: columns of equal length n ≥ 1, those of COLUMNS (see `samples.py`). Samples for which the network
     gave out no finite numbers, or no gradient at all, are counted as `nonfinite` and `no_gradient` and are
     part of no mean and no rate. Means leave out, too, what is not finite of a sound sample (an unchanged
-    picture's PSNR), and are None where none is left. Raises NonFiniteOutputs where no sample is left.
+    picture's PSNR), and are None where none is left. Success counts every sound sample: those that start
+    above the threshold are no successes; `counts` tells all kinds apart. Raises NonFiniteOutputs where no
+    sample is left.
     """
     n, everything = len(samples["status"]), samples
     nonfinite = samples["status"] == Status.NONFINITE
@@ -87,7 +91,8 @@ def summarise(samples: Mapping[str, Column], facts: RunFacts) -> dict[str, objec
         "seed": facts.config.seed,
         "min_error_mm": facts.config.min_error_mm,
         "max_steps": facts.config.max_steps,
-        "success_rate": finite_mean(samples["success"]),
+        **rate("success_rate", samples["success"].astype(bool), samples["sequence"]),
+        "counts": _counts(everything["status"], facts.blind),
         "mpjpe_ground_truth_mm": finite_mean(samples["ground_truth_error_mm"]),
         "mpjpe_initial_mm": finite_mean(samples["initial_error_mm"]),
         "mpjpe_final_mm": finite_mean(samples["final_error_mm"]),
@@ -127,9 +132,28 @@ def require_sound(results: Mapping[str, Any]) -> None:
             raise NonFiniteOutputs(what, results[key], results["n"])
 
 
+def rate(name: str, hits: NDArray[np.bool_], clips: Column) -> dict[str, object]:
+    """A share with its 95 % interval, as results hold them: NAME, NAME_low, NAME_high."""
+    low, high = mean_interval(hits, clips) or (None, None)
+    return {name: float(hits.mean()) if hits.size else None, f"{name}_low": low, f"{name}_high": high}
+
+
 def method_in_words(method: Mapping[str, object]) -> str:
     """How the code was taken uphill. method: of the results."""
     return f"{method['optimiser']} at {method['step_size']:g}, step back-end {method['backend']}"
+
+
+def _counts(status: Column, blind: bool) -> dict[str, int]:
+    """How the attacks ended; without a gradient they fail where that is the network's nature (`blind`)."""
+    count = {one: int((status == one).sum()) for one in Status}
+    failed = count[Status.FAILED] + (count[Status.NO_GRADIENT] if blind else 0)
+    return {
+        "succeeded": count[Status.SUCCESS],
+        "failed": failed,
+        "started_above": count[Status.STARTED_ABOVE],
+        "nonfinite": count[Status.NONFINITE],
+        "no_gradient": 0 if blind else count[Status.NO_GRADIENT],
+    }
 
 
 def _subject(samples: Mapping[str, Column]) -> dict[str, object]:

@@ -31,6 +31,9 @@ Flag = typer.Option
         "optimiser": "--optimiser",
         "protocol": "--protocol",
         "step_size": "--step-size",
+        "budget": "--budget",
+        "natural": "--natural",
+        "witness": "--witness",
         "freeze_box": "--freeze-box",
         "backend": "--backend",
         "subjects": "--subjects",
@@ -79,10 +82,11 @@ def attack(
         typer.echo(to_yaml(settings), nl=False)
         return
     store, networks = _load(settings)
+    natural = _natural(settings)
     if sweep:
-        _sweep(settings, networks, store, as_json)
+        _sweep(settings, networks, store, natural, as_json)
     else:
-        _attack(settings, networks, store, run or out, as_json)
+        _attack(settings, networks, store, natural, run or out, as_json)
 
 
 def _load(settings: "AttackRunConfig") -> "tuple[PackedStore, Networks]":
@@ -99,10 +103,25 @@ def _load(settings: "AttackRunConfig") -> "tuple[PackedStore, Networks]":
     return open_store(settings.source), Networks(generator, target)
 
 
+def _natural(settings: "AttackRunConfig") -> "PackedStore | None":
+    """People who show what appearances are natural; None for the source's own other clips."""
+    from dpa.engine.attack.natural import default_natural_set
+    from dpa.engine.cli.progress import counted
+    from dpa.models.data.store import PackedStore
+
+    if settings.natural is not None:
+        return PackedStore.open(settings.natural)
+    if settings.source is not None:
+        return None
+    with counted("dressing people anew (once)") as report:
+        return default_natural_set(report)
+
+
 def _attack(
     settings: "AttackRunConfig",
     networks: "Networks",
     store: "PackedStore",
+    natural: "PackedStore | None",
     place: "RunDirectory | Path | None",
     as_json: bool,
 ) -> None:
@@ -118,6 +137,7 @@ def _attack(
     from dpa.engine.runs.directory import RunDirectory
     from dpa.export.cached_pose import cached_pose_session
     from dpa.export.gradient import CachedGradients
+    from dpa.models.training.checkpoint import load_network
 
     rows = choose_samples(store, settings.samples, settings.seed, settings.subjects)
     if isinstance(place, RunDirectory):
@@ -126,10 +146,22 @@ def _attack(
         run = RunDirectory.create(place, "attack", settings.model_dump(mode="json"))
     with run, way_on(run):
         initial_pose = cached_pose_session(networks.target)
+        witness = None
+        if settings.witness is not None:
+            witness = load_network(settings.witness).to(networks.device)
         with shown("attack") as show:
             progress = of_attack(show, len(rows))
             results = run_attack(
-                run, networks, store, rows, settings, initial_pose, progress, CachedGradients()
+                run,
+                networks,
+                store,
+                rows,
+                settings,
+                initial_pose,
+                progress,
+                CachedGradients(),
+                natural=natural,
+                witness=witness,
             )
         page = write_attack_report(run, results, store)
     if as_json:
@@ -141,6 +173,7 @@ def _attack(
 
 
 def _print_results(results: dict[str, Any], source: str) -> None:
+    from dpa.engine.attack.evidence import evidence_in_words
     from dpa.engine.attack.summary import data_note, method_in_words
     from dpa.engine.cli.console import show_table
     from dpa.engine.report.attack_report import subjects_table
@@ -163,13 +196,21 @@ def _print_results(results: dict[str, Any], source: str) -> None:
         f" {speed['sample_iterations_per_s']:.0f} sample-iterations/s on {results['device']}\n"
         f"method: {method_in_words(results['method'])}"
     )
+    for line in evidence_in_words(results):
+        typer.echo(line)
 
 
 def _percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.1f} %"
 
 
-def _sweep(settings: "AttackRunConfig", networks: "Networks", store: "PackedStore", as_json: bool) -> None:
+def _sweep(
+    settings: "AttackRunConfig",
+    networks: "Networks",
+    store: "PackedStore",
+    natural: "PackedStore | None",
+    as_json: bool,
+) -> None:
     import json
 
     from dpa.engine.attack.config import SWEPT
@@ -179,7 +220,7 @@ def _sweep(settings: "AttackRunConfig", networks: "Networks", store: "PackedStor
     from dpa.engine.evaluation_set import choose_samples
 
     chosen = choose_samples(store, settings.samples, settings.seed, settings.subjects)
-    rows = sweep_step_sizes(networks, store, chosen, settings, SWEPT[settings.optimiser])
+    rows = sweep_step_sizes(networks, store, chosen, settings, SWEPT[settings.optimiser], natural)
     if as_json:
         typer.echo(json.dumps({"target": settings.target, "optimiser": settings.optimiser, "rows": rows}))
         return

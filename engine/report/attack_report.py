@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from dpa.engine.analysis.values import Table, count, number, table, words
+from dpa.engine.attack.evidence import evidence_in_words
 from dpa.engine.attack.run import evenly
 from dpa.engine.attack.summary import (
     COLUMNS,
@@ -80,6 +81,8 @@ def attack_markdown(run: AttackRun, frames: str, already: int) -> str:
             f"# Appearance-only attack on {results['target']}",
             "",
             _headline(results, already),
+            "",
+            *(f"- {line.strip()[:1].upper()}{line.strip()[1:]}." for line in evidence_in_words(results)),
             "",
             f"> **Data**: {frames}. {run.note}",
             ">",

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from dpa.engine.attack.appearance import AppearanceDistribution, fit_appearance
-from dpa.engine.attack.budget import BadBudget, Ball, radius_of
+from dpa.engine.attack.appearance import AppearanceDistribution, BadBudget, fit_appearance, radius_of
+from dpa.engine.attack.budget import Ball
 from dpa.engine.attack.optimisers import make_update
 from dpa.engine.attack.state import fresh_state
 

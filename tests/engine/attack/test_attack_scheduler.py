@@ -114,9 +114,11 @@ def test_a_nonfinite_start_never_enters_a_slot(linear_network, grey_frames):
     assert seen == [(1, 0), (2, 1)]
 
 
-def test_a_frame_whose_reconstruction_already_fails_needs_no_step(linear_network, grey_frames):
+def test_a_frame_whose_reconstruction_already_fails_is_no_success(linear_network, grey_frames):
     result = attack(linear_network(offset=50), grey_frames(100), min_error_mm=40)
-    assert result.success.item()
+    assert not result.success.item() and result.status.item() == Status.STARTED_ABOVE
+    for error in (result.initial_error_mm, result.final_error_mm, result.trace[0, :1]):
+        assert error.item() == pytest.approx(50)
     assert result.iterations.item() == 0
     assert torch.equal(result.adversarial_frame, result.initial_frame)
 
