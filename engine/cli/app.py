@@ -22,6 +22,10 @@ DATA = {
         "dpa.engine.cli.data:info",
         "Print what a data set holds: frames, subjects, actions, cameras, size, fps, seed, bytes.",
     ),
+    "look": Command(
+        "dpa.engine.cli.data:look",
+        "Make a page of a data set's clips with boxes, silhouettes, skeletons and figures, the worst first.",
+    ),
     "import": Command("dpa.engine.cli.data_import:import_data", "Import a data set into a packed store."),
 }
 

@@ -120,6 +120,36 @@ def info(
     Console().print(table)
 
 
+def look(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a packed store.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", help="Where the page goes.", show_default="DIR.look"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+) -> None:
+    """Make a page of a data set's clips with boxes, silhouettes, skeletons and figures, the worst first.
+
+    It opens offline; PNG sheets lie beside it. Bad clips are named on stderr.
+    """
+    from dpa.models.data.look import look as make_look
+    from dpa.models.data.store import PackedStore
+
+    made = make_look(PackedStore.open(folder), out or folder.with_name(f"{folder.name}.look"))
+    bad = [clip for clip in made.clips if clip.faults]
+    for clip in bad:
+        typer.echo(f"bad: {clip.name}: {'; '.join(clip.faults)}", err=True)
+    if as_json:
+        listed = [
+            {"name": one.name, "faults": list(one.faults), "figures": one.figures.to_json()}
+            for one in made.clips
+        ]
+        sheets = [str(sheet) for sheet in made.sheets]
+        typer.echo(json.dumps({"page": str(made.page), "sheets": sheets, "clips": listed}))
+    else:
+        typer.echo(f"{made.page}: {len(bad):,} of {len(made.clips):,} clips are bad")
+
+
 def _readable(name: str, value: object) -> str:
     if name == "size" and isinstance(value, list):
         height, width = value
