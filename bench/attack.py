@@ -17,7 +17,8 @@ from dpa.bench.attack_contenders import (
     make_contenders,
     plain,
 )
-from dpa.bench.attack_rows import Contender, Task, ratios, row, run_in_turns
+from dpa.bench.attack_rows import Contender, Task, load_task, ratios, row, run_in_turns
+from dpa.bench.config import AttackBench
 from dpa.bench.roofline import matmul_gflops
 from dpa.bench.step import first_scene, step_gflop
 from dpa.bench.timing import circumstances
@@ -25,30 +26,8 @@ from dpa.engine.attack.config import SWEPT, AttackConfig, OptimiserName
 from dpa.engine.attack.objective import Objective
 from dpa.engine.attack.run import device_in_words
 from dpa.engine.attack.steps.choice import make_backend
-from dpa.engine.evaluation_set import default_evaluation_set, take_samples
 from dpa.engine.runs.environment import versions
 from dpa.export.gradient import CachedGradients
-from dpa.models.data.store import PackedStore
-from dpa.models.devices import pick_device
-from dpa.models.training.checkpoint import load_network
-
-
-def load_task(
-    source: Path | None,
-    target: str,
-    samples: int,
-    seed: int,
-    device: str,
-    progress: Callable[[int, int], None] | None = None,
-) -> Task:
-    """At most `samples` frames of a packed set (the evaluation set by default), attacked by the network's
-    own pictures. progress: of the evaluation set, where it has to be made."""
-    place = pick_device(device)
-    network = load_network(target).to(place)
-    store = PackedStore.open(source) if source is not None else default_evaluation_set(progress)
-    some = take_samples(store, samples, seed=seed, device=place)
-    return Task(network, network, some.frames, some.plates, some.plate_index)
-
 
 SERIES: dict[str, OptimiserName] = {PLAIN: "adam", SAME: "adam", AUTO: AttackConfig().optimiser}
 """Who is swept, over the step sizes of which optimiser."""
@@ -216,3 +195,38 @@ def measure_sweep(
 def _gflop(task: Task, config: AttackConfig) -> float:
     objective = Objective(task.generator, task.target, task.plates, config.freeze_box, config.clamp)
     return step_gflop(objective, *first_scene(task.part(0, 4)))
+
+
+def bench_attack(
+    settings: AttackBench,
+    say: Callable[[str], None],
+    *,
+    sweep: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """The document that `bench attack` prints. say: called with what goes on; sweep: several step sizes
+    instead; progress: of the evaluation set, where it has to be made."""
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+    told = settings.model_dump(
+        include={"batch", "optimiser", "step_size", "max_steps", "min_error_mm", "seed"}
+    )
+    config = AttackConfig.model_validate(told)
+    samples, device = settings.samples, settings.device
+    task = load_task(settings.source, settings.target, samples, settings.seed, device, progress)
+    options = [str(settings.source)] if settings.source else []
+    options += [f"--target {settings.target}", f"--samples {samples}", f"--batch {settings.batch}"]
+    options += [f"--plain-batch {settings.plain_batch}", f"--optimiser {settings.optimiser}"]
+    options += [f"--step-size {config.step_size:g}", f"--max-steps {settings.max_steps}"]
+    options += [f"--min-error {settings.min_error_mm:g}", f"--rounds {settings.rounds}"]
+    peers = {"foolbox", "art"} & set(settings.name or ())
+    options += [f"--peer-steps {settings.peer_steps}"] if peers else []
+    options += [f"--threads {torch.get_num_threads()}", f"--seed {settings.seed}", f"--device {device}"]
+    command = " ".join(["dpa-engine bench attack", *options])
+    names, rounds = settings.name, settings.rounds
+    if sweep:
+        command = f"{command} --sweep"
+        return measure_sweep(task, config, names, settings.plain_batch, rounds, command, say)
+    return measure_attack(
+        task, config, names, settings.plain_batch, rounds, command, say, settings.peer_steps
+    )

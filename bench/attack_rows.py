@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,6 +14,10 @@ from dpa.bench.timing import measure
 from dpa.engine.attack.judge import compare_pictures, full_precision
 from dpa.engine.attack.objective import Generator, Target, mpjpe
 from dpa.engine.attack.summary import finite_mean
+from dpa.engine.evaluation_set import default_evaluation_set, take_samples
+from dpa.models.data.store import PackedStore
+from dpa.models.devices import pick_device
+from dpa.models.training.checkpoint import load_network
 
 Row = dict[str, Any]
 
@@ -35,6 +40,23 @@ class Task:
 
     def __len__(self) -> int:
         return len(self.frames)
+
+
+def load_task(
+    source: Path | None,
+    target: str,
+    samples: int,
+    seed: int,
+    device: str,
+    progress: Callable[[int, int], None] | None = None,
+) -> Task:
+    """At most `samples` frames of a packed set (the evaluation set by default), attacked by the network's
+    own pictures. progress: of the evaluation set, where it has to be made."""
+    place = pick_device(device)
+    network = load_network(target).to(place)
+    store = PackedStore.open(source) if source is not None else default_evaluation_set(progress)
+    some = take_samples(store, samples, seed=seed, device=place)
+    return Task(network, network, some.frames, some.plates, some.plate_index)
 
 
 @dataclass(frozen=True)

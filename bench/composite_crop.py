@@ -6,6 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from dpa.bench.config import KernelBench
 from dpa.bench.timing import measure
 from dpa.kernels import WHOLE_FRAME, composite_crop, reference
 
@@ -15,20 +16,19 @@ VIEWS = {"localiser": 80, "encoder": 64}  # who looks → side of its input, pix
 FUSED, TWICE = "fused", "two-step"  # two-step: compose, then crop, both with grid_sample
 
 
-def measure_composite_crop(
-    *, batches: list[int], threads: int, duration_s: float, rounds: int = 5, device: str = "cpu"
-) -> list[Row]:
+def measure_composite_crop(settings: KernelBench, rounds: int = 5) -> list[Row]:
     """One row a batch size, view and contender: ms per call forward and in all, samples/s, GB/s.
 
     The contenders take turns `rounds` times, so that a change of the machine's speed meets both; a figure
-    is the median over the rounds of each round's median. duration_s: of one contender in all its rounds.
+    is the median over the rounds of each round's median. seconds: of one contender in all its rounds.
     GB/s counts what must move once: crop, mask, the plate pixels in view, the result and, backward, the
     same again with its gradients. Gradients go where the attack's go: to rgb, and to the encoder's box.
     """
+    threads, duration_s, device = settings.threads, settings.seconds, settings.device
     torch.set_num_threads(threads)
     synchronise: Callable[[], object] = torch.cuda.synchronize if device == "cuda" else lambda: None
     rows: list[Row] = []
-    for batch in batches:
+    for batch in settings.batch:
         for view, size in VIEWS.items():
             arguments, moved = _case(batch, view, size, device)
             leaves = [t for t in arguments if t.requires_grad]

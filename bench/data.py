@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from dpa.bench.config import StoreBench
 from dpa.bench.timing import Timing, measure
 from dpa.models.data.contract import Camera
 from dpa.models.data.store import PackedStore
@@ -66,16 +67,16 @@ def write_noise_store(out: Path, *, count: int, size: int, seed: int = 0, filled
         writer.maps.write_index(filled, count - filled, rest)
 
 
-def measure_store(
-    *, frames: int, size: int, batch: int, warm: int, threads: int, duration_s: float, folder: Path | None
-) -> dict[str, object]:
+def measure_store(settings: StoreBench) -> dict[str, object]:
     """Opening time of a store of `frames` frames [size, size], and images/s of random batches.
 
     Only the first `warm` frames hold noise and are drawn from, so that they stay in the page cache; the
     rest are holes in the file, which an opening does not read anyway. folder: where the store is made
     (the system's temporary folder where None); it is removed at the end.
     """
-    torch.set_num_threads(threads)
+    frames, size, batch, warm = settings.frames, settings.size, settings.batch, settings.warm
+    folder, duration_s = settings.folder, settings.seconds
+    torch.set_num_threads(settings.threads)
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         path = Path(temporary) / "store"
@@ -96,7 +97,7 @@ def measure_store(
         "frames": frames,
         "size": [size, size],
         "batch": batch,
-        "threads": threads,
+        "threads": settings.threads,
         "open": opening.to_json(),
         "float32_new_memory": _rate(new, batch),
         "float32_reused_memory": _rate(reused, batch),

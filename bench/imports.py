@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from dpa.bench.config import ImportBench
 from dpa.bench.timing import circumstances, peak_mb
 from dpa.engine.runs.environment import devices
 from dpa.models.data.contract import Camera
@@ -94,7 +95,7 @@ def _figure(room: NDArray[np.uint8], joints: NDArray[np.float32]) -> NDArray[np.
 TENTH = 10
 
 
-def measure_import(*, frames: int, size: int, workers: int, folder: Path | None) -> dict[str, object]:
+def measure_import(settings: ImportBench) -> dict[str, object]:
     """Imports `frames` JPEG files of size² pixels, once a tenth of them and once all: memory must not grow.
 
     decode: every file opened and decoded to RGB, nothing kept, one process. copy: the store's frames copied
@@ -103,6 +104,8 @@ def measure_import(*, frames: int, size: int, workers: int, folder: Path | None)
     where all is made (the system's temporary folder where None); it is removed at the end. The files were
     written just before and lie in the page cache.
     """
+    frames, size = settings.frames, settings.size
+    workers, folder = settings.workers, settings.folder
     today = circumstances()
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         base = Path(temporary)

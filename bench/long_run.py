@@ -1,11 +1,12 @@
 """One attack as a process of its own: how far it is, how much memory it holds, its sudden end; and two runs
 of the same attack, sample by sample."""
 
+import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dpa.bench.config import LongRunBench
+from dpa.bench.timing import circumstances
+from dpa.engine.attack.resume import began_with
 from dpa.engine.attack.writer import read_samples
+from dpa.engine.evaluation_set import FPS, SEED, SUBJECTS
 from dpa.engine.runs.directory import RESULTS, RunDirectory
+from dpa.models.data.store import PackedStore
+from dpa.models.data.synthetic.generate import ACTIONS, SynthConfig, generate
 from dpa.models.errors import DpaError
+from dpa.models.trust import trusts_code
 
 START = "from dpa.engine.cli import main; main()"
 POLL_SECONDS = 0.2
@@ -130,3 +138,63 @@ def _unequal(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> np.ndarr
         differs &= ~(np.isnan(one) & np.isnan(other))
     rows: np.ndarray[Any, Any] = differs.reshape(len(one), -1).any(axis=1)
     return rows
+
+
+def bench_long_run(
+    folder: Path, settings: LongRunBench, progress: Callable[[str], None] = lambda words: None
+) -> dict[str, Any]:
+    """The document that `bench long-run` prints. progress: called with what begins."""
+    today = circumstances()
+    told = [f"--source {settings.source}"] if settings.source else []
+    source = settings.source or _data(folder / "data", settings.samples)
+    samples, kills = min(settings.samples, len(PackedStore.open(source))), settings.kills
+    given = [str(source), "--target", settings.target, "--samples", str(samples)]
+    trust = ["--trust-code"] if trusts_code() else []
+    given += ["--max-steps", str(settings.max_steps), "--batch", str(settings.batch), *trust]
+    chosen = ["--backend", settings.backend] if settings.backend else []
+    progress("the run that is left alone")
+    whole = watch([*given, *chosen, "--out", str(folder / "whole")], folder / "whole")
+    began = began_with(RunDirectory.open(folder / "whole")) or {}
+    given += ["--backend", str(began["backend"])]  # `auto` might pick another one this time
+    run, parts = folder / "killed", []
+    for number in range(kills + 1):
+        progress(f"the run that is killed, part {number + 1} of {kills + 1}")
+        again = ["--resume", str(run), "--target", settings.target, *trust]
+        arguments = again if number else [*given, "--out", str(run)]
+        kill_at = samples * (number + 1) // (kills + 1) if number < kills else None
+        parts.append(watch(arguments, run, kill_at))
+    results: Any = RunDirectory.open(folder / "whole").read_json(RESULTS)
+    told += [f"--target {settings.target} --samples {samples} --max-steps {settings.max_steps}"]
+    told += [f"--batch {settings.batch}", *chosen, f"--kills {kills}"]
+    command = f"dpa-engine bench long-run {folder} {' '.join(told)}"
+    ends = {"device": results["device"], "command": command}
+    return compare_runs(folder / "whole", run) | _measured(whole, parts, samples) | today | ends
+
+
+def _data(path: Path, samples: int) -> Path:
+    """A synthetic set of at least that many frames, made where it is not there."""
+    cameras = 4
+    if not path.is_dir():
+        frames = -(-samples // (len(SUBJECTS) * len(ACTIONS) * cameras))
+        config = SynthConfig(
+            subjects=SUBJECTS,
+            clips=1,
+            frames=frames,
+            fps=FPS,
+            seed=SEED + 1,
+            workers=min(os.cpu_count() or 1, 8),
+        )
+        generate(config, path)
+    return path
+
+
+def _measured(whole: Watched, parts: list[Watched], samples: int) -> dict[str, Any]:
+    """Plain numbers: seconds of each process with its start, MB, samples on the disk at each kill."""
+    return {
+        "seconds": whole.seconds,
+        "seconds_killed_and_resumed": [part.seconds for part in parts],
+        "killed_at": [part.killed_at for part in parts if part.killed_at is not None],
+        "peak_mb_until_a_tenth": whole.peak_mb(until=samples / 10),
+        "peak_mb": whole.peak_mb(),
+        "peak_mb_killed_and_resumed": [part.peak_mb() for part in parts],
+    }

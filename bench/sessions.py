@@ -1,7 +1,8 @@
 """Eager torch and every engine of a graph, batch by batch: what `bench sessions` measures, of which networks,
 what is asked of them, and the plot."""
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,11 +12,15 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
+from dpa.bench.config import SessionBench
 from dpa.bench.roofline import count
 from dpa.bench.session_process import Apart, Opening, time_together
 from dpa.engine.sessions.engine_folder import EngineFolder
+from dpa.export.build import build_engines
 from dpa.export.graphs import build_graph
-from dpa.export.parity import probes
+from dpa.export.parity import LARGEST, LIMITS_MM, probes
+from dpa.export.variants import choose_variants
+from dpa.models.devices import device_name, pick_device
 from dpa.models.errors import InputError
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.networks.config import PRESETS
@@ -206,3 +211,82 @@ def plot_sessions(rows: list[dict[str, Any]], path: Path) -> None:
         axes.legend(frameon=False)
         axes.grid(alpha=0.3)
     figure.savefig(path, dpi=150)
+
+
+EXPORTED_AS = {"onnxruntime": "onnx", "openvino": "openvino", "tensorrt": "tensorrt", "torch": "onnx"}
+"""A row's back-end → what `--backend` calls it; torch takes part in every run."""
+
+
+def bench_sessions(
+    networks: Sequence[str], settings: SessionBench, progress: Callable[[str], None] = lambda name: None
+) -> dict[str, Any]:
+    """The document that `bench sessions` prints. progress: called with each network's name. Raises InputError
+    for an engine folder of several networks."""
+    engine, graph, batches = settings.engine, settings.graph, settings.batch
+    if engine is not None and len(networks) > 1:
+        raise InputError(
+            f"--engine {engine} for {len(networks)} networks", "one network", "leave out --engine"
+        )
+    place = pick_device(settings.device)
+    torch.set_num_threads(settings.threads)
+    tail = [*(f"--batch {size}" for size in batches), f"--threads {settings.threads}"]
+    tail += [f"--seconds {settings.seconds:g}", f"--frames {settings.frames}", f"--device {settings.device}"]
+    tail += [f"--data {settings.data}"] if settings.data else []
+    rows: list[dict[str, Any]] = []
+    rejected: list[dict[str, Any]] = []
+    for network in networks:
+        progress(network)
+        made, refused = _measure(network, settings)
+        for row in made:
+            chosen = f"--backend {EXPORTED_AS[row['backend']]} --precision {row['precision']}"
+            chosen = f"--engine {engine}" if engine else chosen
+            own = [f"--batch {row['batch']}", *tail[len(batches) :]]
+            command = " ".join(["dpa-engine bench sessions", network, f"--graph {graph}", chosen, *own])
+            rows.append({"network": network, **row, "command": command})
+        rejected += [{"network": network, **entry} for entry in refused]
+    chosen = f"--backend {settings.backend} --precision {settings.precision}"
+    chosen = f"--engine {engine}" if engine else chosen
+    return {
+        "rows": rows,
+        "rejected": rejected,
+        "missed": missed(rows) if settings.device == "cpu" else [],
+        "device": device_name(place),
+        "threads": settings.threads,
+        "command": " ".join(["dpa-engine bench sessions", *networks, f"--graph {graph}", chosen, *tail]),
+    }
+
+
+def _measure(network: str, settings: SessionBench) -> tuple[list[dict[str, Any]], list[Any]]:
+    """Rows of one network, and the engines that were over their limit."""
+    one = subject(network, settings.data, settings.frames)
+    rejected: list[Any] = []
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = settings.engine or Path(temporary) / "engines"
+        if settings.engine is None:
+            variants = choose_variants(settings.backend.split(","), settings.precision.split(","))
+            limits = LIMITS_MM if one.trained else dict.fromkeys(LIMITS_MM, LARGEST)
+            report = build_engines(
+                one.network,
+                folder,
+                variants,
+                one.frames,
+                one.calibration,
+                source=network,
+                graphs=[settings.graph],
+                limits_mm=limits,
+                buckets=settings.batch,
+            )
+            rejected = report.as_json()["rejected"]
+        rows = measure_sessions(
+            one.network,
+            settings.graph,
+            EngineFolder(folder),
+            one.frames,
+            settings.batch,
+            settings.threads,
+            settings.seconds,
+            settings.device,
+        )
+    if not one.trained:
+        rows = [row | {"mpjpe_shift_mm": None} for row in rows]
+    return rows, rejected

@@ -10,8 +10,9 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from dpa.bench.attack_rows import Task
-from dpa.bench.roofline import count
+from dpa.bench.attack_rows import Task, load_task
+from dpa.bench.config import StepBench
+from dpa.bench.roofline import count, matmul_gflops, memory_gb_per_s
 from dpa.bench.timing import measure, peak_mb
 from dpa.engine.attack.algorithm import Preparation
 from dpa.engine.attack.judge import Judge
@@ -19,8 +20,10 @@ from dpa.engine.attack.objective import Objective
 from dpa.engine.attack.state import FrameBatch, Scene
 from dpa.engine.attack.steps.choice import named_step
 from dpa.engine.attack.steps.eager import StepBackend, autograd_step, no_prefix
+from dpa.engine.runs.environment import versions
 from dpa.export.gradient import CachedGradients
 from dpa.kernels.reference import composite
+from dpa.models.devices import device_name
 
 
 def first_scene(task: Task, prefix: Callable[[Tensor], Tensor] | None = None) -> tuple[Tensor, Scene]:
@@ -155,3 +158,34 @@ def plot_steps(
         axes.legend(frameon=False)
         axes.grid(alpha=0.3)
     figure.savefig(path, dpi=150)
+
+
+def bench_steps(settings: StepBench, progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
+    """The document that `bench step` prints. progress: of the evaluation set, where it has to be made."""
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+    batches, names, device = settings.batch, settings.name, settings.device
+    task = load_task(settings.source, settings.target, max(2, *batches), 0, device, progress)
+    place = task.frames.device
+    synchronise = torch.cuda.synchronize if place.type == "cuda" else lambda: None
+    matmul = matmul_gflops(place, synchronise=synchronise)
+    copied = memory_gb_per_s(place, synchronise=synchronise)
+    rows = measure_steps(task, names, batches, settings.seconds, settings.rounds, synchronise)
+    options = [str(settings.source)] if settings.source else []
+    options += [f"--target {settings.target}", f"--seconds {settings.seconds:g}"]
+    options += [f"--rounds {settings.rounds}", f"--device {device}", f"--threads {torch.get_num_threads()}"]
+    for row in rows:
+        row["command"] = " ".join(
+            ["dpa-engine bench step", *options, f"--name {row['name']}", f"--batch {row['batch']}"]
+        )
+    chosen = [*(f"--name {one}" for one in names), *(f"--batch {size}" for size in batches)]
+    return {
+        "rows": rows,
+        "device": device_name(place),
+        "matmul_gflops": max(matmul.values()),
+        "matmul_gflops_by_dtype": matmul,
+        "achieved_gflops": max(row["achieved_gflops"] for row in rows),
+        "memory_gb_per_s": copied,
+        "versions": versions(),
+        "command": " ".join(["dpa-engine bench step", *options, *chosen]),
+    }

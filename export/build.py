@@ -13,6 +13,7 @@ from dpa.engine.sessions.errors import RefusedModel
 from dpa.engine.sessions.manifest import Backend, EngineEntry, Parity
 from dpa.engine.sessions.protocol import Session
 from dpa.engine.sessions.tensorrt_plans import this_place
+from dpa.export.config import BUCKETS
 from dpa.export.engine_writer import replacing_folder, write_manifest
 from dpa.export.gradient import gradient_onnx
 from dpa.export.graphs import GRAPHS, UnknownGraph, build_graph
@@ -26,7 +27,7 @@ from dpa.export.parity import (
     measure_parity,
     within_limit,
 )
-from dpa.export.variants import BACKENDS, BUCKETS, Variant, session_to_judge, write_plan
+from dpa.export.variants import BACKENDS, Variant, session_to_judge, write_plan
 from dpa.models.atomic import write_bytes, write_json
 from dpa.models.errors import DpaError
 from dpa.models.frameworks.base import DisentangledNetwork

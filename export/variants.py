@@ -127,7 +127,7 @@ WRITERS: dict[tuple[Backend, Precision], Writer] = {
 }
 
 
-def choose_variants(backends: list[str], precisions: list[str]) -> list[Variant]:
+def choose_variants(backends: Sequence[str], precisions: Sequence[str]) -> list[Variant]:
     """Every supported pair of a back-end (command-line name) and a precision.
 
     Raises UnsupportedVariant for an unknown name, and for a precision or a back-end that would end up
@@ -155,9 +155,6 @@ def choose_variants(backends: list[str], precisions: list[str]) -> list[Variant]
 def _unsupported(found: str, expected: str) -> UnsupportedVariant:
     return UnsupportedVariant(found, expected, "choose from these with --backend and --precision")
 
-
-BUCKETS = (1, 8, 32, 128, 256)
-"""Batch sizes that a plan is built for by default; others are padded to the next."""
 
 log = logging.getLogger(__name__)
 

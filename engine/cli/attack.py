@@ -18,29 +18,7 @@ if TYPE_CHECKING:
 Flag = typer.Option
 
 
-@offers(
-    AttackRunConfig,
-    {
-        "source": ARGUMENT,
-        "target": "--target",
-        "generator": "--generator",
-        "batch": "--batch",
-        "samples": "--samples",
-        "min_error_mm": "--min-error",
-        "max_steps": "--max-steps",
-        "optimiser": "--optimiser",
-        "protocol": "--protocol",
-        "step_size": "--step-size",
-        "budget": "--budget",
-        "natural": "--natural",
-        "witness": "--witness",
-        "freeze_box": "--freeze-box",
-        "backend": "--backend",
-        "subjects": "--subjects",
-        "seed": "--seed",
-        "device": "--device",
-    },
-)
+@offers(AttackRunConfig, source=ARGUMENT, min_error_mm="--min-error")
 def attack(
     flags: Mapping[str, object],
     out: Annotated[Path | None, Flag(help="Run directory. [runs/attack-TIME]")] = None,

@@ -1,41 +1,31 @@
 """`dpa-engine bench`: throughput and latency on this machine. The larger benches have a file of their own."""
 
 import json
-from pathlib import Path
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Any
 
 import typer
 
+from dpa.bench.config import ImportBench, KernelBench, StoreBench
+from dpa.engine.cli.options import JsonOnly, offers
+from dpa.models.config import load_config
 
-def data(
-    frames: Annotated[int, typer.Option(min=1, help="Frames in the store.")] = 100_000,
-    size: Annotated[int, typer.Option(min=1, help="Height and width of a frame, pixels.")] = 160,
-    batch: Annotated[int, typer.Option(min=1, help="Frames a batch.")] = 256,
-    warm: Annotated[int, typer.Option(min=1, help="Frames that are drawn from; they fit in memory.")] = 4096,
-    threads: Annotated[int, typer.Option(min=1, help="Processor cores to use.")] = 1,
-    seconds: Annotated[float, typer.Option(min=0.01, help="Duration of each measurement.")] = 3.0,
-    folder: Annotated[Path | None, typer.Option(help="Where the store is made, for another disk.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
-) -> None:
+
+@offers(StoreBench)
+def data(flags: Mapping[str, object], as_json: JsonOnly = False) -> None:
     """Time the opening of a packed store and the loading of random batches from a warm cache."""
     from dpa.bench.data import measure_store
 
-    found = measure_store(
-        frames=frames,
-        size=size,
-        batch=batch,
-        warm=warm,
-        threads=threads,
-        duration_s=seconds,
-        folder=folder,
-    )
+    settings = load_config(StoreBench, flags=flags)
+    found = measure_store(settings)
     if as_json:
         typer.echo(json.dumps(found))
         return
     from rich.console import Console
     from rich.table import Table
 
-    title = f"{frames:,} frames of {size}², random batches of {batch}, {threads} core(s)"
+    what = f"{settings.frames:,} frames of {settings.size}², random batches of {settings.batch}"
+    title = f"{what}, {settings.threads} core(s)"
     table = Table("", "p10", "p50", "p90", "images/s", title=title, title_justify="left")
     for name, timing in found.items():
         if isinstance(timing, dict):
@@ -45,13 +35,8 @@ def data(
     Console().print(table)
 
 
-def import_(
-    frames: Annotated[int, typer.Option(min=1, help="Pictures that are imported.")] = 10_000,
-    size: Annotated[int, typer.Option(min=16, help="Height and width of a picture, pixels.")] = 160,
-    workers: Annotated[int, typer.Option(min=1, help="Processes, as for `data import`.")] = 1,
-    folder: Annotated[Path | None, typer.Option(help="Where all is made, for another disk.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
-) -> None:
+@offers(ImportBench)
+def import_(flags: Mapping[str, object], as_json: JsonOnly = False) -> None:
     """Time the import of JPEG files into a packed store, beside plain decoding and copying of the same.
 
     A tenth of the pictures is imported first: whether peak memory grows with their number is told by both.
@@ -59,7 +44,7 @@ def import_(
     """
     from dpa.bench.imports import measure_import
 
-    found = measure_import(frames=frames, size=size, workers=workers, folder=folder)
+    found = measure_import(load_config(ImportBench, flags=flags))
     if as_json:
         typer.echo(json.dumps(found))
         return
@@ -85,21 +70,18 @@ def _tell_import(found: dict[str, Any]) -> None:
         typer.echo(f"largest worker: {found['largest_worker_mb']:.0f} MB")
 
 
-def kernels(
-    batch: Annotated[list[int] | None, typer.Option(min=1, help="Batch sizes  [default: 32 and 256]")] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Processor cores to use.")] = 1,
-    seconds: Annotated[float, typer.Option(min=0.01, help="Duration of each measurement.")] = 3.0,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
-) -> None:
+@offers(KernelBench, batch="--batch...")
+def kernels(flags: Mapping[str, object], as_json: JsonOnly = False) -> None:
     """Time composite_crop, forward and backward, against compositing and cropping with grid_sample."""
     from dpa.bench.composite_crop import measure_composite_crop, ratios
     from dpa.kernels import BACKENDS
 
-    batches = batch or [32, 256]
-    rows = measure_composite_crop(batches=batches, threads=threads, duration_s=seconds, device=device)
+    settings = load_config(KernelBench, flags=flags)
+    threads, device = settings.threads, settings.device
+    rows = measure_composite_crop(settings)
     compared = ratios(rows)
-    again = [*(f"--batch {n}" for n in batches), f"--threads {threads}", f"--seconds {seconds:g}"]
+    again = [*(f"--batch {n}" for n in settings.batch), f"--threads {threads}"]
+    again.append(f"--seconds {settings.seconds:g}")
     command = " ".join(["dpa-engine bench kernels", *again, f"--device {device}"])
     if as_json:
         document = {"rows": rows, "ratios": compared, "device": device, "threads": threads}

@@ -1,36 +1,21 @@
 """`dpa-engine bench attack`: the plain loop, the engine's step back-ends and peers on the same samples."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from dpa.engine.cli.inputs import NETWORK
+from dpa.bench.config import AttackBench
+from dpa.engine.cli.options import ARGUMENT, JsonOnly, offers
+from dpa.models.config import load_config
 
 Flag = typer.Option
 
 
+@offers(AttackBench, source=ARGUMENT, name="--name...", min_error_mm="--min-error")
 def bench_attack(
-    source: Annotated[Path | None, typer.Argument(help="Packed set (default: the evaluation set).")] = None,
-    target: Annotated[str, Flag(help=f"Network that is attacked: {NETWORK}.")] = "zoo:nsd",
-    name: Annotated[
-        list[str] | None,
-        Flag(help="plain, eager, fused, compiled, auto-same, auto [default: these]; foolbox, art."),
-    ] = None,
-    samples: Annotated[int, Flag(min=1, help="Held-out frames.")] = 256,
-    batch: Annotated[int, Flag(min=1, help="Samples that the engine attacks at once.")] = 256,
-    plain_batch: Annotated[int, Flag(min=1, help="Batch of the plain loop and of peers.")] = 32,
-    step_size: Annotated[float | None, Flag(help="Likewise, in units of the code.  [by optimiser]")] = None,
-    optimiser: Annotated[
-        str, Flag(help="Of all but auto: adam, sgd or sign; without plain also polyak.")
-    ] = "adam",
-    max_steps: Annotated[int, Flag(min=0, help="Updates of a sample at most.")] = 200,
-    min_error: Annotated[float, Flag(help="Success is an MPJPE above this, mm.")] = 175.0,
-    peer_steps: Annotated[int, Flag(min=1, help="Steps of foolbox and art, which never stop early.")] = 40,
-    rounds: Annotated[int, Flag(min=1, help="Repeats; the median counts.")] = 1,
-    threads: Annotated[int | None, Flag(min=1, help="Processor cores to use.  [default: torch's]")] = None,
-    seed: Annotated[int, Flag(help="Picks the samples.")] = 0,
-    device: Annotated[str, Flag(help="auto, cpu or cuda.")] = "auto",
+    flags: Mapping[str, object],
     sweep: Annotated[
         bool, Flag("--sweep", help="plain, auto-same and auto at several step sizes: speed against change.")
     ] = False,
@@ -40,7 +25,7 @@ def bench_attack(
     cpu_time: Annotated[
         bool, Flag("--cpu-time", help="Plot samples per processor second, where other work disturbs.")
     ] = False,
-    as_json: Annotated[bool, Flag("--json", help="Print JSON only.")] = False,
+    as_json: JsonOnly = False,
 ) -> None:
     """Time whole attacks: samples/s to the same outcome, judged by the same fp32 target.
 
@@ -55,43 +40,14 @@ def bench_attack(
     """
     import json
 
-    import torch
-
-    from dpa.bench.attack import RATES, load_task, measure_attack, measure_sweep, plot_sweep
-    from dpa.engine.attack.config import AttackConfig
+    from dpa.bench import attack
     from dpa.engine.cli.progress import making_evaluation_set
 
-    if threads is not None:
-        torch.set_num_threads(threads)
-    config = AttackConfig.model_validate(
-        {
-            "batch": batch,
-            "optimiser": optimiser,
-            "step_size": step_size,
-            "max_steps": max_steps,
-            "min_error_mm": min_error,
-            "seed": seed,
-        }
-    )
     with making_evaluation_set() as making:
-        task = load_task(source, target, samples, seed, device, making)
-    options = [str(source)] if source else []
-    options += [f"--target {target}", f"--samples {samples}", f"--batch {batch}"]
-    options += [
-        f"--plain-batch {plain_batch}",
-        f"--optimiser {optimiser}",
-        f"--step-size {config.step_size:g}",
-    ]
-    options += [f"--max-steps {max_steps}", f"--min-error {min_error:g}", f"--rounds {rounds}"]
-    options += [f"--peer-steps {peer_steps}"] if {"foolbox", "art"} & set(name or ()) else []
-    options += [f"--threads {torch.get_num_threads()}", f"--seed {seed}", f"--device {device}"]
-    command = " ".join(["dpa-engine bench attack", *options])
-    if sweep:
-        document = measure_sweep(task, config, name, plain_batch, rounds, f"{command} --sweep", _say)
-        if plot is not None:
-            plot_sweep(document["rows"], plot, _title(document), RATES[int(cpu_time)])
-    else:
-        document = measure_attack(task, config, name, plain_batch, rounds, command, _say, peer_steps)
+        settings = load_config(AttackBench, flags=flags)
+        document = attack.bench_attack(settings, _say, sweep=sweep, progress=making)
+    if sweep and plot is not None:
+        attack.plot_sweep(document["rows"], plot, _title(document), attack.RATES[int(cpu_time)])
     if as_json:
         typer.echo(json.dumps(document))
     else:

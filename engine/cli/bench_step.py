@@ -1,26 +1,21 @@
 """`dpa-engine bench step`: one value and gradient of the attack, by back-end and batch."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from dpa.engine.cli.inputs import NETWORK
+from dpa.bench.config import StepBench
+from dpa.engine.cli.options import ARGUMENT, JsonOnly, offers
+from dpa.models.config import load_config
 
-Flag = typer.Option
 
-
+@offers(StepBench, source=ARGUMENT, name="--name...", batch="--batch...")
 def bench_step(
-    source: Annotated[Path | None, typer.Argument(help="Packed set (default: the evaluation set).")] = None,
-    target: Annotated[str, Flag(help=f"Network that is attacked: {NETWORK}.")] = "zoo:nsd",
-    name: Annotated[list[str] | None, Flag(help="plain, eager, fused, compiled.  [default: all]")] = None,
-    batch: Annotated[list[int] | None, Flag(min=1, help="Batch sizes.  [default: 1, 4, 16, 64]")] = None,
-    seconds: Annotated[float, Flag(min=0.0, help="Duration of each measurement.")] = 3.0,
-    rounds: Annotated[int, Flag(min=1, help="Turns that the back-ends take.")] = 3,
-    threads: Annotated[int | None, Flag(min=1, help="Processor cores to use.  [default: torch's]")] = None,
-    device: Annotated[str, Flag(help="auto, cpu or cuda.")] = "auto",
-    plot: Annotated[Path | None, Flag(help="Write throughput against batch, and a roofline.")] = None,
-    as_json: Annotated[bool, Flag("--json", help="Print JSON only.")] = False,
+    flags: Mapping[str, object],
+    plot: Annotated[Path | None, typer.Option(help="Write throughput against batch, and a roofline.")] = None,
+    as_json: JsonOnly = False,
 ) -> None:
     """Time one step: ms, samples/s, FLOP/s against a matrix product of the same run, peak memory.
 
@@ -28,47 +23,14 @@ def bench_step(
     """
     import json
 
-    import torch
-
-    from dpa.bench.attack import load_task
-    from dpa.bench.roofline import matmul_gflops, memory_gb_per_s
-    from dpa.bench.step import STEPS, measure_steps
+    from dpa.bench.step import bench_steps, plot_steps
     from dpa.engine.cli.progress import making_evaluation_set
-    from dpa.engine.runs.environment import versions
-    from dpa.models.devices import device_name
 
-    if threads is not None:
-        torch.set_num_threads(threads)
-    batches, names = batch or [1, 4, 16, 64], name or list(STEPS)
     with making_evaluation_set() as making:
-        task = load_task(source, target, max(2, *batches), 0, device, making)
-    place = task.frames.device
-    synchronise = torch.cuda.synchronize if place.type == "cuda" else lambda: None
-    matmul = matmul_gflops(place, synchronise=synchronise)
-    copied = memory_gb_per_s(place, synchronise=synchronise)
-    rows = measure_steps(task, names, batches, seconds, rounds, synchronise)
+        document = bench_steps(load_config(StepBench, flags=flags), making)
     if plot is not None:
-        from dpa.bench.step import plot_steps
-
-        plot_steps(rows, matmul, copied, plot)
-    options = [str(source)] if source else []
-    options += [f"--target {target}", f"--seconds {seconds:g}", f"--rounds {rounds}", f"--device {device}"]
-    options += [f"--threads {torch.get_num_threads()}"]
-    for row in rows:
-        row["command"] = " ".join(
-            ["dpa-engine bench step", *options, f"--name {row['name']}", f"--batch {row['batch']}"]
-        )
-    chosen = [*(f"--name {one}" for one in names), *(f"--batch {size}" for size in batches)]
-    document = {
-        "rows": rows,
-        "device": device_name(place),
-        "matmul_gflops": max(matmul.values()),
-        "matmul_gflops_by_dtype": matmul,
-        "achieved_gflops": max(row["achieved_gflops"] for row in rows),
-        "memory_gb_per_s": copied,
-        "versions": versions(),
-        "command": " ".join(["dpa-engine bench step", *options, *chosen]),
-    }
+        by_dtype, copied = document["matmul_gflops_by_dtype"], document["memory_gb_per_s"]
+        plot_steps(document["rows"], by_dtype, copied, plot)
     if as_json:
         typer.echo(json.dumps(document))
     else:

@@ -1,43 +1,28 @@
 """`dpa-engine export` and the script `export-engines`: a trained network to an engine folder."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dpa.engine.cli.inputs import NETWORK, takes_networks
+from dpa.engine.cli.options import JsonOnly, offers
 from dpa.engine.cli.readable_errors import ReadableErrors
+from dpa.export.config import ExportConfig
+from dpa.models.config import load_config
 
 if TYPE_CHECKING:
     from dpa.export.build import BuildReport
 
 
+@offers(ExportConfig)
 def export_engines(
+    flags: Mapping[str, object],
     network: Annotated[str, typer.Argument(metavar="NETWORK", help=f"{NETWORK}.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("engines"),
-    backend: Annotated[str, typer.Option(help="Of onnx, openvino, tensorrt; with commas.")] = "onnx",
-    precision: Annotated[str, typer.Option(help="Of fp32, fp16, bf16, int8; with commas.")] = "fp32",
-    buckets: Annotated[str, typer.Option(help="Batch sizes of TensorRT plans; with commas.")] = (
-        "1,8,32,128,256"
-    ),
-    graphs: Annotated[str, typer.Option(help="Of pose, encode, decode, regress, step; with commas.")] = (
-        "pose,encode,decode,regress,step"
-    ),
-    data: Annotated[
-        Path | None,
-        typer.Option(help="Packed set for parity and calibration (default: the evaluation set)."),
-    ] = None,
-    frames: Annotated[int, typer.Option(min=2, help="Frames for parity, and as many for calibration.")] = 128,
-    judged: Annotated[
-        int, typer.Option(min=0, help="Of these frames, so many are attacked for the verdicts; 0 for none.")
-    ] = 32,
-    limit: Annotated[
-        float | None,
-        typer.Option(help="Mean shift allowed, in mm (default: 1, and 3 for int8)."),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Chooses the frames.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+    as_json: JsonOnly = False,
 ) -> None:
     """Export a network's graphs, compare each engine with fp32 torch in millimetres, and ship those that
     keep their limit, with a manifest of SHA-256 sums. Exit code 1 when one does not.
@@ -51,10 +36,11 @@ def export_engines(
     from dpa.export.variants import choose_variants
     from dpa.models.training.checkpoint import load_network
 
-    variants = choose_variants(backend.split(","), precision.split(","))
-    sizes = _buckets(buckets)
+    settings = load_config(ExportConfig, flags=flags)
+    variants = choose_variants(settings.backend, settings.precision)
     loaded = load_network(network)
-    parity, calibration = held_out_frames(data, frames, seed)
+    parity, calibration = held_out_frames(settings.data, settings.frames, settings.seed)
+    limits = LIMITS_MM if settings.limit is None else dict.fromkeys(LIMITS_MM, settings.limit)
     with shown("exporting") as show:
         report = build_engines(
             loaded,
@@ -63,10 +49,10 @@ def export_engines(
             parity,
             calibration,
             source=network if network.startswith("zoo:") else Path(network).resolve().name,
-            graphs=graphs.split(","),
-            buckets=sizes,
-            limits_mm=LIMITS_MM if limit is None else dict.fromkeys(LIMITS_MM, limit),
-            judged=judged,
+            graphs=settings.graphs,
+            buckets=settings.buckets,
+            limits_mm=limits,
+            judged=settings.judged,
             progress=lambda step: show(f"exporting {step}", 0, None),
         )
     if as_json:
@@ -74,18 +60,6 @@ def export_engines(
     else:
         _print(report, out)
     report.raise_rejected()
-
-
-def _buckets(text: str) -> tuple[int, ...]:
-    """'1,8,32' → (1, 8, 32). Raises InputError."""
-    from dpa.models.errors import InputError
-
-    words = text.split(",")
-    if not all(word.isdecimal() and 0 < int(word) <= 1 << 16 for word in words) or len(words) > 16:
-        raise InputError(
-            f"--buckets {text}", "up to 16 batch sizes such as 1,8,32", "name whole numbers from 1 to 65536"
-        )
-    return tuple(int(word) for word in words)
 
 
 def _print(report: "BuildReport", out: Path) -> None:

@@ -4,7 +4,7 @@ its configuration class; a command names the settings that it offers."""
 import inspect
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -13,18 +13,25 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+JsonOnly = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
+
 ARGUMENT = ""
 """In place of an option's name: the setting is a positional argument."""
 
+REPEATED = "..."
+"""After an option's name: the setting holds several values, each given by the option again. Without it,
+several are given at once, with commas between them."""
 
-def offers(
-    kind: type[BaseModel], settings: Mapping[str, str]
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Gives a command the options of some settings of `kind`: {setting: option as it is typed}.
+
+def offers(kind: type[BaseModel], **typed: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Gives a command an option for every setting of `kind` that has a description; `typed` says how one is
+    typed where it is not by its name. Settings without a description are for files and --set.
 
     The command's first parameter gets what the user gave, by setting, as `load_config` takes it; nothing that
     was not given is in it. In --help the default stands in brackets, as the class has it.
     """
+    described = [name for name, field in kind.model_fields.items() if field.description]
+    settings = {name: f"--{name.replace('_', '-')}" for name in described} | typed
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         others = list(inspect.signature(command).parameters.values())[1:]
@@ -33,8 +40,8 @@ def offers(
 
         def run(**values: Any) -> None:
             given = {name: values.pop(name) for name in settings}
-            told = {name: _read(shapes[name], value) for name, value in given.items() if value is not None}
-            command(told, **values)
+            read = {name: _read(shapes[name], value) for name, value in given.items() if value is not None}
+            command({name: value for name, value in read.items() if value is not None}, **values)
 
         keyword = inspect.Parameter.KEYWORD_ONLY
         parameters = [*made, *(one.replace(kind=keyword) for one in others)]
@@ -51,20 +58,23 @@ def offers(
 
 
 def _parameter(name: str, field: FieldInfo, option: str) -> inspect.Parameter:
-    shape = _shape(field.annotation)
+    shape, repeated = _shape(field.annotation), option.endswith(REPEATED)
+    option = option.removesuffix(REPEATED)
     declared: Any
     told: dict[str, Any] = {"help": _help(field), "show_default": False}
     if shape in (int, float):
         told |= _bounds(shape, field)
-    if shape is tuple:
-        told["metavar"] = "A,B"
-    typed = str if shape is tuple else shape
+    typed: Any = shape
+    if repeated:
+        typed = list[_shape(_inner(field.annotation))]  # type: ignore[misc]
+    elif shape is tuple:
+        told["metavar"], typed = "A,B", str
     if option == ARGUMENT:
         declared = typer.Argument(**told)
     else:
         flag = f"{option}/--no-{option.removeprefix('--')}" if shape is bool else option
         declared = typer.Option(flag, **told)
-    annotation = Annotated[typed | None, declared]  # type: ignore[valid-type]
+    annotation = Annotated[typed | None, declared]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
@@ -82,9 +92,18 @@ def _shape(annotation: Any) -> type:
     return found
 
 
+def _inner(annotation: Any) -> Any:
+    """`int` of `tuple[int, ...] | None`."""
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return _inner(next(part for part in typing.get_args(annotation) if part is not type(None)))
+    return typing.get_args(annotation)[0]
+
+
 def _read(shape: type, value: Any) -> Any:
     if shape is not tuple:
         return value
+    if isinstance(value, list):
+        return tuple(value) or None
     return tuple(word.strip() for word in value.split(",") if word.strip())
 
 

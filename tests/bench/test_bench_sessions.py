@@ -133,7 +133,7 @@ def test_the_command_prints_the_agreed_keys_and_how_to_repeat_each_row(monkeypat
     held = (torch.zeros(1), torch.zeros(1))
     monkeypatch.setattr("dpa.bench.sessions.load_network", lambda spec: spec)
     monkeypatch.setattr("dpa.export.parity.held_out_frames", lambda *_: held)
-    monkeypatch.setattr("dpa.engine.sessions.engine_folder.EngineFolder", lambda path: path)
+    monkeypatch.setattr("dpa.bench.sessions.EngineFolder", lambda path: path)
     bare = [{key: value for key, value in one.items() if key != "network"} for one in ROWS]
     monkeypatch.setattr("dpa.bench.sessions.measure_sessions", lambda *_: bare)
     made = json.loads(run("zoo:nsd", "--engine", str(tmp_path), "--json").stdout)

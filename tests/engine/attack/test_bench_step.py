@@ -69,7 +69,7 @@ def test_peak_memory_notices_an_allocation():
 def test_the_command_prints_json_and_draws(task, monkeypatch, tmp_path):
     monkeypatch.setitem(roofline.SIDE, "cpu", 64)
     monkeypatch.setattr(roofline, "COPIED_MB", 1)
-    monkeypatch.setattr("dpa.bench.attack.load_task", lambda *_: task)
+    monkeypatch.setattr("dpa.bench.step.load_task", lambda *_: task)
     path = tmp_path / "step.png"
     arguments = ["bench", "step", "--name", "eager", "--name", "fused", "--batch", "2", "--seconds", "0"]
     ran = CliRunner().invoke(app, [*arguments, "--rounds", "1", "--plot", str(path), "--json"])

@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, Field
 from typer.testing import CliRunner
 
-from dpa.engine.cli.app import COMMANDS, DATA
+from dpa.engine.cli.app import BENCH, COMMANDS, DATA
 from dpa.engine.cli.options import ARGUMENT, offers
 
 
@@ -24,23 +24,16 @@ class Brew(BaseModel):
     guests: tuple[str, ...] | None = Field(None, description="Who comes.")
     recipe: Path | None = Field(None, description="A file.")
     milk: bool = Field(False, description="With milk.")
+    sizes: tuple[int, ...] = Field((1, 8), description="Of cups.")
     cellar: str = "not offered"
 
 
 def brewed(*arguments: str) -> tuple[int, dict[str, Any], str]:
     got: dict[str, Any] = {}
     one = typer.Typer(rich_markup_mode=None)
-    names = {
-        "recipe": ARGUMENT,
-        "beans": "--beans",
-        "cups": "--cups",
-        "heat": "--heat",
-        "guests": "--guest-list",
-        "milk": "--milk",
-    }
 
     @one.command()
-    @offers(Brew, names)
+    @offers(Brew, recipe=ARGUMENT, guests="--guest-list", sizes="--size...")
     def brew(flags: dict[str, Any], loud: Annotated[bool, typer.Option("--loud")] = False) -> None:
         """Brew."""
         got.update(flags, loud=loud)
@@ -51,7 +44,7 @@ def brewed(*arguments: str) -> tuple[int, dict[str, Any], str]:
 
 def test_only_what_was_given_arrives_and_in_its_type() -> None:
     assert brewed()[1] == {"loud": False}
-    given = (
+    given = [
         "r.txt",
         "--beans",
         "dark",
@@ -59,17 +52,21 @@ def test_only_what_was_given_arrives_and_in_its_type() -> None:
         "3",
         "--heat",
         "90",
-        "--guest-list",
-        "Ann, Bo",
         "--no-milk",
-    )
-    assert brewed(*given, "--loud")[1] == {
+        "--size",
+        "2",
+        "--size",
+        "4",
+        "--guest-list",
+    ]
+    assert brewed(*given, "Ann, Bo", "--loud")[1] == {
         "recipe": Path("r.txt"),
         "beans": "dark",
         "cups": 3,
         "heat": 90.0,
         "guests": ("Ann", "Bo"),
         "milk": False,
+        "sizes": (2, 4),
         "loud": True,
     }
 
@@ -78,6 +75,7 @@ def test_help_tells_description_default_and_bounds() -> None:
     said = " ".join(brewed("--help")[2].split())
     assert "How many cups. [2] [1<=x<=8]" in said and "Degrees. [92.5]" in said and "With milk. [no]" in said
     assert "Which beans. [mild]" in said and "cellar" not in said
+    assert "--guest-list A,B" in said and "Of cups. [1,8]" in said
 
 
 @pytest.mark.parametrize("cups", ["0", "9", "two"])
@@ -91,7 +89,11 @@ CONFIGURED = {
     "analyze": "dpa.engine.analysis.config:AnalyzeConfig",
     "reproduce": "dpa.engine.reproduce.config:ReproduceConfig",
     "train": "dpa.models.training.config:TrainConfig",
+    "export": "dpa.export.config:ExportConfig",
     "fit-regressor": "dpa.models.training.regressor_fit:RegressorConfig",
+    "bench data": "dpa.bench.config:StoreBench",
+    "bench step": "dpa.bench.config:StepBench",
+    "bench attack": "dpa.bench.config:AttackBench",
     "data synth": "dpa.models.data.synthetic.config:SynthConfig",
 }
 """The commands that have a configuration class, and the class."""
@@ -103,6 +105,7 @@ def test_the_defaults_in_help_are_those_of_the_configuration(command: str) -> No
     module, _, name = CONFIGURED[command].partition(":")
     settings = getattr(import_module(module), name).model_fields
     entries: Any = {**COMMANDS, **{f"data {one}": entry for one, entry in DATA.items()}}
+    entries |= {f"bench {one}": entry for one, entry in BENCH.items()}
     compared = 0
     for option in entries[command].made("x").params:
         key = {"min_error": "min_error_mm"}.get(option.name, option.name)
@@ -114,7 +117,7 @@ def test_the_defaults_in_help_are_those_of_the_configuration(command: str) -> No
             told = {"yes": True, "no": False}.get(shown[1], yaml.safe_load(shown[1]))
             assert told == default, option.name
         elif shown and isinstance(default, tuple) and not shown[1].startswith("all"):
-            assert shown[1] == ",".join(default), option.name
+            assert shown[1] == ",".join(map(str, default)), option.name
         elif option.default is not None:
             assert option.default == default, option.name
         else:
