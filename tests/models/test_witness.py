@@ -14,7 +14,7 @@ from dpa.models.data.synthetic.config import SynthConfig
 from dpa.models.data.synthetic.generate import generate
 from dpa.models.frameworks import make_network
 from dpa.models.frameworks.limbs import LIMBS, hide_limbs, in_crop, joints_in_frame, near
-from dpa.models.frameworks.witness import UNSEEN_MM, PaintsNothing, WitnessNetwork
+from dpa.models.frameworks.witness import UNSEEN_MM, PaintsNothing, WitnessNetwork, nearer_views
 from dpa.models.networks import config as network_config
 from dpa.models.networks.config import NetworkConfig
 from dpa.models.training import loop
@@ -83,6 +83,17 @@ def test_a_hidden_limb_leaves_the_rest_of_the_picture(people: PackedStore, melte
         inner = off_trunk[:, None].expand_as(made)
         torch.testing.assert_close(made[inner], plates[inner], atol=1e-5, rtol=0)
         assert len(made[inner]) > 20
+
+
+def test_nearer_views_hold_the_person_and_stay_in_the_frame() -> None:
+    draws = torch.Generator().manual_seed(0)
+    side = 0.2 + 0.5 * torch.rand(500, 1, generator=draws)
+    place = (1 - side) * (2 * torch.rand(500, 2, generator=draws) - 1)
+    boxes = torch.cat([side, side, place], dim=1)
+    view = nearer_views(boxes)
+    assert (view[:, 2:].abs() + view[:, :1] <= 1 + 1e-5).all()
+    assert ((boxes[:, 2:] - view[:, 2:]).abs() + boxes[:, :2] <= view[:, :2] + 1e-5).all()
+    assert view[:, 0].min() < 0.6 and view[:, 0].max() > 0.9
 
 
 def test_limbs_that_it_does_not_see_are_nowhere(tiny_config: NetworkConfig) -> None:
