@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from dpa.models.config import Config
 from dpa.models.data.store import PackedStore
+from dpa.models.devices import fuses_optimisers, upload
 from dpa.models.errors import InputError
 from dpa.models.finite import require_finite
 from dpa.models.frameworks.base import DisentangledNetwork
@@ -147,17 +148,21 @@ def fit_regressor(
     batch's MPJPE in mm now and then.
     """
     torch.manual_seed(config.seed)
-    regressor = Regressor(network.config).to(labelled.codes.device)
+    device = labelled.codes.device
+    regressor = Regressor(network.config).to(device)
     regressor.mean.copy_(labelled.poses.mean(0))
     regressor.std.copy_(labelled.poses.std(0).clamp(min=1e-3))
     regressor.std[0] = 1
-    optimiser = torch.optim.Adam(regressor.parameters(), config.learning_rate)
+    optimiser = torch.optim.Adam(
+        regressor.parameters(), config.learning_rate, fused=fuses_optimisers(device) or None
+    )
     regressor.train()
     count = len(labelled.poses)
     size = min(config.batch, count)
     for step in range(config.steps):
         optimiser.param_groups[0]["lr"] = config.learning_rate * cosine(step, config.steps)
-        picked = torch.from_numpy(step_generator(config.seed, step).integers(count, size=size))
+        drawn = torch.from_numpy(step_generator(config.seed, step).integers(count, size=size))
+        picked = upload(drawn, device)
         loss = (regressor(labelled.codes[picked]) - labelled.poses[picked]).norm(dim=-1).mean()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
