@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from dpa.models.config import Config
+from dpa.models.config import Config, Seed
 
 BUCKETS = (1, 8, 32, 128, 256)
 """Batch sizes that a plan is built for by default; others are padded to the next."""
@@ -32,6 +32,6 @@ class ExportConfig(Config):
         32, ge=0, description="Of these frames, so many are attacked for the verdicts; 0 for none."
     )
     limit: float | None = Field(
-        None, description="Mean shift allowed, in mm; if none is named, 1, and 3 for int8."
+        None, ge=0, description="Mean shift allowed, in mm; if none is named, 1, and 3 for int8."
     )
-    seed: int = Field(0, description="Chooses the frames.")
+    seed: Seed = Field(0, description="Chooses the frames.")

@@ -5,11 +5,11 @@ import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
+from dpa.models.documents import BadDocument, read_yaml, yaml_text, yaml_value
 from dpa.models.errors import InputError
 
 
@@ -20,9 +20,18 @@ class Config(BaseModel):
     a later source changes the first and does not name the others, what earlier sources said of them falls.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     FOLLOWERS: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: object, info: ValidationInfo) -> object:
+        """pydantic takes `true` for 1; whoever writes it means something else."""
+        kind = cls.model_fields[info.field_name or ""].annotation
+        if _holds_truth(value) and not _may_be_true(kind):
+            raise ValueError(f"a value that is no yes or no, not {value!r}")
+        return value
 
     def having(self, **changes: object) -> Self:
         """A checked copy with other values, as if a later source had named them. Raises ValidationError."""
@@ -31,7 +40,20 @@ class Config(BaseModel):
         return self.model_validate(values | changes)
 
 
+def _holds_truth(value: object) -> bool:
+    return isinstance(value, bool) or (isinstance(value, list | tuple) and any(map(_holds_truth, value)))
+
+
+def _may_be_true(annotation: object) -> bool:
+    """Whether yes or no, or anything, is among what an annotation admits."""
+    inside = typing.get_args(annotation)
+    return annotation in (bool, object, Any, True, False) or any(_may_be_true(one) for one in inside)
+
+
 Kind = TypeVar("Kind", bound=BaseModel)
+
+Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
+"""What a random generator starts from."""
 
 
 class UnknownKey(InputError):
@@ -110,7 +132,7 @@ def load_config(
 def to_yaml(config: BaseModel | Mapping[str, object]) -> str:
     """YAML that `load_config` reads back to the same settings."""
     plain = config.model_dump(mode="json") if isinstance(config, BaseModel) else dict(config)
-    return yaml.safe_dump(plain, sort_keys=False)
+    return yaml_text(plain)
 
 
 def known_keys(kind: type[BaseModel], prefix: str = "") -> Iterator[str]:
@@ -132,10 +154,10 @@ def _parts(annotation: object) -> list[type]:
 
 def _read_yaml(file: Path) -> dict[str, object]:
     try:
-        values = yaml.safe_load(file.read_text())
+        values = read_yaml(file)
     except FileNotFoundError:
         raise BadConfigFile(file, "no such file") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, BadDocument) as error:
         raise BadConfigFile(file, str(error)) from error
     if values is None:
         return {}
@@ -150,8 +172,8 @@ def _apply(values: dict[str, object], text: str) -> None:
     if not equals or not all(names):
         raise BadOverride(text, "no name=value")
     try:
-        value = yaml.safe_load(written)
-    except yaml.YAMLError as error:
+        value = yaml_value(written)
+    except BadDocument as error:
         raise BadOverride(text, str(error)) from error
     group = values
     for name in names[:-1]:

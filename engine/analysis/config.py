@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from dpa.engine.analysis.analyses import names
 from dpa.engine.analysis.iob_training import IobConfig
 from dpa.engine.analysis.registry import analysis_of, chosen_analyses
-from dpa.models.config import Config, load_config
+from dpa.models.config import Config, Seed, load_config
 from dpa.models.errors import InputError
 
 
@@ -34,7 +34,7 @@ class SharedSettings(Config):
     tsne_subject: str | None = None
     iob: IobConfig = IobConfig()
     options: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
     device: str = "auto"
 
 

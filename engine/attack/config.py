@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from dpa.engine.attack.appearance import radius_of
-from dpa.models.config import Config
+from dpa.models.config import Config, Seed
 
 OptimiserName = Literal["adam", "sgd", "sign", "polyak"]
 BackendName = Literal["eager", "fused", "compiled", "auto"]
@@ -87,7 +87,7 @@ class AttackConfig(Config):
     backend: BackendName = Field(
         "auto", description="eager, fused, compiled, or auto: the fastest in a short trial, named in results."
     )
-    seed: int = Field(0, description="Picks the samples.")
+    seed: Seed = 0
 
     @model_validator(mode="before")
     @classmethod

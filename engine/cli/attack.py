@@ -46,7 +46,10 @@ def attack(
     from dpa.engine.attack.resume import OptionWithResume, resumed_settings
     from dpa.engine.runs.directory import RunDirectory
     from dpa.models.config import load_config, to_yaml
+    from dpa.models.errors import InputError
 
+    if sweep and out is not None:
+        raise InputError("--sweep with --out", "one of them: a sweep writes nothing", "leave one out")
     run = None
     if resume is None:
         settings = load_config(AttackRunConfig, config, set_ or (), flags)

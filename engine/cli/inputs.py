@@ -2,12 +2,14 @@
 
 import functools
 import inspect
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dpa.models.errors import InputError
 from dpa.models.trust import trusting_code
 
 if TYPE_CHECKING:
@@ -24,6 +26,22 @@ TrustCode = Annotated[
         "--trust-code", help="Let a program of TorchScript or torch.export run; it can do whatever you can."
     ),
 ]
+
+
+def sound_numbers(command: Callable[..., None]) -> Callable[..., None]:
+    """The command, whose numbers are finite and whose seed is one, whichever way they are given to it."""
+
+    @functools.wraps(command)
+    def checked(**given: object) -> None:
+        for name, value in given.items():
+            option = f"--{name.rstrip('_').replace('_', '-')} {value}"
+            if isinstance(value, float) and not math.isfinite(value):
+                raise InputError(option, "a finite number", "correct the option")
+            if name == "seed" and isinstance(value, int) and not 0 <= value < 1 << 32:
+                raise InputError(option, "a whole number from 0 to 4,294,967,295", "correct the option")
+        command(**given)
+
+    return checked
 
 
 def takes_networks(command: Callable[..., None]) -> Callable[..., None]:

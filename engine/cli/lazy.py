@@ -23,7 +23,9 @@ class Command:
     def made(self, name: str) -> Any:
         """The command itself, imported."""
         module, _, function = self.home.partition(":")
-        work = getattr(import_module(module), function)
+        from dpa.engine.cli.inputs import sound_numbers
+
+        work = sound_numbers(getattr(import_module(module), function))
         if self.networks:
             from dpa.engine.cli.inputs import takes_networks
 

@@ -68,6 +68,7 @@ def predict(
     from dpa.models.errors import DpaError
     from dpa.models.finite import NonFiniteOutputs
 
+    _require_meant(network, out, precision, backend, device, rebuild_plans, as_json)
     if out is not None:
         list_of(out)
     session = _session(engine, network, precision, backend, device, rebuild_plans)
@@ -93,6 +94,31 @@ def predict(
         raise NonFiniteOutputs(NONFINITE, tally.nonfinite, tally.predicted + tally.nonfinite)
     if not tally.predicted:
         raise DpaError(f"nothing was predicted: {len(tally.quarantined)} unreadable files and no other")
+
+
+def _require_meant(
+    network: str | None,
+    out: Path | None,
+    precision: str,
+    backend: str | None,
+    device: str,
+    rebuild_plans: bool,
+    as_json: bool,
+) -> None:
+    """Raises InputError for an option that would change nothing."""
+    from dpa.models.errors import InputError
+
+    engine_alone = {
+        "--precision": precision != "fp32",
+        "--backend": backend is not None,
+        "--device": device != "cpu",
+        "--rebuild-plans": rebuild_plans,
+    }
+    for option, given in engine_alone.items():
+        if network is not None and given:
+            raise InputError(f"{option} with --network", "it with --engine alone", f"leave out {option}")
+    if as_json and out is None:
+        raise InputError("--json without --out", "both, or neither: poses are JSON lines", "leave out --json")
 
 
 def _session(

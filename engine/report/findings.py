@@ -1,6 +1,5 @@
 """What a reproduction found, read from its folder: every network's figures, arrays and attacks."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from dpa.engine.report.attack_runs import AttackRun, Role, read_run
 from dpa.engine.report.paper import FRAMEWORKS
 from dpa.engine.runs.directory import RESULTS, RunDirectory
 from dpa.engine.runs.errors import NotARun
+from dpa.models.documents import read_json
 
 NOTE = "reproduction.json"
 """What `dpa-engine reproduce` says of itself in its folder."""
@@ -97,7 +97,7 @@ def paper_title(role: Role) -> str | None:
 def read_findings(base: Path) -> Findings:
     """Raises NotARun for a folder that is no reproduction, IncompleteRun for one that was stopped."""
     try:
-        note: dict[str, Any] = json.loads((base / NOTE).read_text())
+        note: dict[str, Any] = read_json(base / NOTE)
     except (OSError, ValueError) as error:
         raise NotARun(base, f"{NOTE} cannot be read ({error})") from error
     members = note["members"]

@@ -1,6 +1,5 @@
 """Takes the readings of a calibration: those stages of a reproduction that it needs."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from dpa.engine.runs.directory import RESULTS
 from dpa.models.artefacts import claim
 from dpa.models.atomic import write_json
 from dpa.models.data.store import PackedStore
+from dpa.models.documents import read_json
 from dpa.models.errors import InputError
 
 TABLE = "calibration.json"
@@ -94,7 +94,7 @@ def _readings(
 def _was_a_calibration(out: Path) -> bool:
     """Whether an unmarked folder is an earlier version's, by its table."""
     try:
-        found = json.loads((out / TABLE).read_text())
+        found = read_json(out / TABLE)
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(found, dict) and {"networks", "measures"} <= found.keys()
@@ -103,5 +103,5 @@ def _was_a_calibration(out: Path) -> bool:
 def _figures(folder: Path, stage: str, measures: Sequence[Measure]) -> dict[str, float | None]:
     """The measures that a stage's folder holds."""
     name = RESULTS if stage == ATTACK else f"analyses/{stage}.json"
-    found = json.loads((folder / name).read_text())
+    found = read_json(folder / name)
     return {measure.key: measure.find(found) for measure in measures}

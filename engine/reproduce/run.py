@@ -1,6 +1,5 @@
 """Carries a plan out, reuses what is done, and notes in reproduction.json what was made."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from dpa.engine.runs.environment import devices, versions
 from dpa.models.artefacts import claim
 from dpa.models.atomic import write_json
 from dpa.models.data.store import PackedStore
+from dpa.models.documents import read_json
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def _unsound(folder: Path) -> bool:
 def has_note(out: Path) -> bool:
     """Whether an unmarked folder is a reproduction's: its note says what no other program would."""
     try:
-        found = json.loads((out / NOTE).read_text())
+        found = read_json(out / NOTE)
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(found, dict) and {"config", "members", "missing", "stages"} <= found.keys()
@@ -99,7 +99,7 @@ def note(
 
 def _seconds(folder: Path) -> float | None:
     try:
-        value = json.loads((folder / KEY).read_text())["seconds"]
+        value = read_json(folder / KEY)["seconds"]
     except (OSError, ValueError, KeyError):
         return None
     return float(value)

@@ -10,6 +10,7 @@ from pathlib import Path
 from dpa import __version__
 from dpa.engine.runs.directory import COMMAND, RunDirectory
 from dpa.engine.runs.errors import OtherInputs
+from dpa.models.documents import read_json
 from dpa.models.errors import InputError
 
 KIND = "a reproduction or a calibration"
@@ -59,7 +60,7 @@ def is_done(stage: Stage, base: Path) -> bool:
 
 def _key_in(path: Path) -> str | None:
     try:
-        return str(json.loads(path.read_text())["key"])
+        return str(read_json(path)["key"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -4,7 +4,6 @@ Every file in it is whole: it appears under its name only when it is on the disk
 keeps what it had finished and is recognised by the file `incomplete`.
 """
 
-import json
 import shlex
 import shutil
 import sys
@@ -15,7 +14,6 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
-import yaml
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
@@ -24,6 +22,7 @@ from dpa.engine.runs.errors import IncompleteRun, NotARun, RunBusy, RunExists
 from dpa.engine.runs.shards import discard_shard, read_shard, read_shards, shard_numbers, write_shard
 from dpa.models.atomic import disk_full_named, replacing, sync_folder, write_json, write_text
 from dpa.models.config import to_yaml
+from dpa.models.documents import BadDocument, read_json, read_yaml
 
 CONFIG = "config.resolved.yaml"
 ENVIRONMENT = "env.json"
@@ -104,8 +103,8 @@ class RunDirectory:
     def config(self) -> dict[str, object]:
         """The settings that were in force. Raises NotARun."""
         try:
-            config = yaml.safe_load((self.path / CONFIG).read_text())
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            config = read_yaml(self.path / CONFIG)
+        except (OSError, BadDocument) as error:
             raise NotARun(self.path, f"{CONFIG} cannot be read ({error})") from error
         if not isinstance(config, dict):
             raise NotARun(self.path, f"{CONFIG} holds no settings")
@@ -114,8 +113,8 @@ class RunDirectory:
     def read_json(self, name: str) -> object:
         """What a JSON file of the run holds. Raises NotARun."""
         try:
-            value: object = json.loads((self.path / name).read_text())
-        except (OSError, ValueError) as error:
+            value: object = read_json(self.path / name)
+        except (OSError, BadDocument) as error:
             raise NotARun(self.path, f"{name} cannot be read ({error})") from error
         return value
 

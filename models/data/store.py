@@ -1,6 +1,5 @@
 """The packed store: a data set that opens at once and hands out random batches from memory maps."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +33,7 @@ from dpa.models.data.store_format import (
 )
 from dpa.models.data.store_writer import PackedStoreWriter
 from dpa.models.data.tables import from_table
+from dpa.models.documents import read_json
 from dpa.models.errors import InputError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def read_manifest(folder: Path) -> Manifest:
     Raises NotAStore, WrongVersion, MissingPlate, TruncatedFile.
     """
     try:
-        document = json.loads((folder / MANIFEST).read_text())
+        document = read_json(folder / MANIFEST)
     except FileNotFoundError:
         raise NotAStore(folder, f"no {MANIFEST}" if folder.is_dir() else "no such folder") from None
     except (OSError, ValueError) as error:
@@ -92,7 +92,7 @@ def read_index(folder: Path, manifest: Manifest) -> dict[str, NDArray[np.generic
 def read_cameras(folder: Path, manifest: Manifest) -> tuple[Camera, ...]:
     """The calibrated cameras. Raises BrokenIndex."""
     try:
-        cameras = tuple(Camera.from_json(value) for value in json.loads((folder / CAMERAS).read_text()))
+        cameras = tuple(Camera.from_json(value) for value in read_json(folder / CAMERAS))
     except (OSError, ValueError, KeyError, TypeError, InputError) as error:
         raise BrokenIndex(folder / CAMERAS, found=str(error), expected="calibrated cameras") from error
     if len(cameras) != manifest.cameras:

@@ -1,9 +1,23 @@
 """Sizes of a network, and the presets: `tiny` (first tries, calibration), `small` (CPU), `medium` (sharper
 people: trained on a GPU, run on a CPU) and `paper` (NSD's, for a GPU)."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from dpa.models.config import Config
+
+Size = Annotated[int, Field(ge=1, le=4096)]
+"""A side in pixels, a number of channels, or a code's entries: more than any network of this kind has."""
+
+Few = Annotated[int, Field(ge=1, le=64)]
+"""A kernel, a stride, or how often a block is repeated."""
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+"""Of activations that are dropped."""
+
+Sizes = Annotated[tuple[Size, ...], Field(min_length=1, max_length=16)]
+Fews = Annotated[tuple[Few, ...], Field(min_length=1, max_length=16)]
 
 
 class TrunkConfig(Config):
@@ -11,31 +25,31 @@ class TrunkConfig(Config):
     max-pool after the first convolution."""
 
     block: Literal["basic", "bottleneck"]
-    stem_channels: int
-    stem_kernel: int
+    stem_channels: Size
+    stem_kernel: Few
     stem_pool: bool
-    planes: tuple[int, ...]
-    depths: tuple[int, ...]
-    strides: tuple[int, ...]
+    planes: Sizes
+    depths: Fews
+    strides: Fews
 
 
 class HeadConv(Config):
     """One unpadded convolution of the encoder's head; the last one of a head ends in a sigmoid."""
 
-    channels: int
-    kernel: int
-    stride: int = 1
+    channels: Size
+    kernel: Few
+    stride: Few = 1
 
 
 class DecoderConfig(Config):
     """`start`: side of the first map; `pose_channels`: channels that the pose code is spread to;
     `blocks`: output channels of each ×2 block; `convolutions`: 3×3 convolutions in a block."""
 
-    start: int
-    pose_channels: int
-    blocks: tuple[int, ...]
-    convolutions: int
-    dropout: float = 0.3
+    start: Size
+    pose_channels: Size
+    blocks: Sizes
+    convolutions: Few
+    dropout: Share = 0.3
 
 
 class NetworkSizes(Config):
@@ -55,10 +69,10 @@ class NetworkConfig(NetworkSizes):
 
     localiser: TrunkConfig
     encoder: TrunkConfig
-    head: tuple[HeadConv, ...]
+    head: Annotated[tuple[HeadConv, ...], Field(min_length=1, max_length=16)]
     decoder: DecoderConfig
-    regressor_hidden: int
-    regressor_dropout: float = 0.5
+    regressor_hidden: Annotated[int, Field(ge=1, le=1 << 16)]
+    regressor_dropout: Share = 0.5
 
 
 def paper_preset() -> NetworkConfig:

@@ -1,22 +1,21 @@
 """Checkpoints: `model.safetensors` + `config.yaml`, and beside them what a stopped run needs to go on. No
 pickle anywhere."""
 
-import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import yaml
 from pydantic import Field, ValidationError
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from dpa import __version__
 from dpa.models.atomic import sync_folder, write_bytes, write_json, write_text
 from dpa.models.config import Config
+from dpa.models.documents import BadDocument, read_json, read_yaml, yaml_text
 from dpa.models.errors import InputError
 from dpa.models.finite import require_finite_weights
 from dpa.models.frameworks import make_network
@@ -61,7 +60,7 @@ def save_network(
         training=training,
     )
     write_bytes(folder / WEIGHTS, save(state))
-    write_text(folder / CONFIG, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
+    write_text(folder / CONFIG, yaml_text(config.model_dump(mode="json")))
 
 
 def _stored(value: Tensor, half: bool) -> Tensor:
@@ -79,8 +78,8 @@ def read_config(folder: Path) -> CheckpointConfig:
             f"name a run of `dpa-engine train`, or one of {', '.join(zoo_names())}",
         )
     try:
-        return CheckpointConfig.model_validate(yaml.safe_load(path.read_text()))
-    except (yaml.YAMLError, ValidationError) as error:
+        return CheckpointConfig.model_validate(read_yaml(path))
+    except (OSError, BadDocument, ValidationError) as error:
         raise BrokenCheckpoint(
             f"{path}: {str(error).splitlines()[0]}",
             "a checkpoint's configuration",
@@ -92,21 +91,46 @@ def read_network(folder: Path) -> DisentangledNetwork:
     """The network of a checkpoint, in fp32 and eval mode. Raises NotANetwork, BrokenCheckpoint,
     NonFiniteWeights."""
     config = read_config(folder)
-    network = make_network(config.network, config.framework)
-    if config.regressor:
-        network.regressor = Regressor(config.network)
+    _require_fitting(folder / WEIGHTS, config)
+    network = _blank(config)
     try:
         state = {name: value.float() for name, value in load_file(folder / WEIGHTS).items()}
         network.load_state_dict(state)
     except (SafetensorError, RuntimeError) as error:
-        raise BrokenCheckpoint(
-            f"{folder / WEIGHTS}: {str(error).splitlines()[0]}",
-            "the weights that its config.yaml describes",
-            "restore the file or train again",
-        ) from error
+        raise _unfitting(folder / WEIGHTS, str(error).splitlines()[0]) from error
     require_finite_weights(str(folder / WEIGHTS), network.state_dict().items())
     network.source = folder
     return network.eval()
+
+
+def _blank(config: CheckpointConfig) -> DisentangledNetwork:
+    network = make_network(config.network, config.framework)
+    if config.regressor:
+        network.regressor = Regressor(config.network)
+    return network
+
+
+def _require_fitting(path: Path, config: CheckpointConfig) -> None:
+    """Raises BrokenCheckpoint before any memory is taken: names and shapes stand in the file's header."""
+    try:
+        with torch.device("meta"):
+            wanted = {name: tuple(value.shape) for name, value in _blank(config).state_dict().items()}
+        with safe_open(path, "pt") as file:
+            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, RuntimeError, ValueError) as error:
+        raise _unfitting(path, str(error).splitlines()[0]) from error
+    for name in {**wanted, **found}:
+        if wanted.get(name) != found.get(name):
+            one, other = (list(side[name]) if name in side else "absent" for side in (found, wanted))
+            raise _unfitting(path, f"{name} is {one}, and {other} by config.yaml")
+
+
+def _unfitting(path: Path, found: str) -> BrokenCheckpoint:
+    return BrokenCheckpoint(
+        f"{path}: {found}",
+        "the weights that its config.yaml describes",
+        "restore the file or train again",
+    )
 
 
 def zoo_names() -> list[str]:
@@ -232,7 +256,7 @@ def load_state(
             if owner == name:
                 state.setdefault(int(index), {})[slot] = value
         optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
-    state_file = json.loads((folder / "state.json").read_text())
+    state_file = read_json(folder / "state.json")
     return Reached(int(state_file["step"]), float(state_file.get("seconds", 0)))
 
 

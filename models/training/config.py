@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from pydantic import Field
 
-from dpa.models.config import Config
+from dpa.models.config import Config, Seed
 from dpa.models.data.augmentation import AugmentationRanges, Kind
 from dpa.models.frameworks.cssl import CSSLWeights
 from dpa.models.frameworks.drnet import DRNetWeights
@@ -77,7 +77,7 @@ class TrainConfig(Config):
     refinement: RefinementConfig = RefinementConfig()
     localiser_rate: float = Field(0.1, ge=0, description="S's learning rate, as a share of the others'")
     precision: Precision = "bf16"
-    seed: int = 0
+    seed: Seed = 0
     held_out: float = Field(0.05, gt=0, lt=1, description="share of sequences kept for validation")
     swap_appearance: bool = True
     augment: Kind = "none"

@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from dpa.models.config import Config
+from dpa.models.config import Config, Seed
 from dpa.models.data.store import PackedStore
 from dpa.models.devices import fuses_optimisers, upload
 from dpa.models.errors import InputError
@@ -115,7 +115,7 @@ class RegressorConfig(Config):
     steps: int = Field(4000, ge=1)
     batch: int = Field(256, ge=2)
     learning_rate: float = Field(1e-3, gt=0)
-    seed: int = 0
+    seed: Seed = 0
 
 
 class NoPoses(InputError):

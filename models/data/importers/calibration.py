@@ -1,6 +1,5 @@
 """Cameras: from published calibration files, or from the poses where a layout lacks them."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dpa.models.documents import read_json
 from dpa.models.errors import InputError
 
 from .annotation_files import load_arrays
@@ -111,7 +111,7 @@ def read_calibration(path: Path) -> Calibration:
     if path.suffix in (".pkl", ".pickle"):
         return {key: of_mmpose(path, key, value) for key, value in mmpose_cameras(path).items()}
     try:
-        subjects = json.loads(path.read_text())["extrinsics"]
+        subjects = read_json(path)["extrinsics"]
         return {
             (subject, name): Extrinsics.of(camera["R"], camera["t"])
             for subject, cameras in subjects.items()

@@ -6,7 +6,6 @@ Joints are 17 in mm in the world; cameras carry R and t. Two editions are about:
 joints fall.
 """
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpa.models.data.contract import Camera
+from dpa.models.documents import read_json
 
 from .calibration import intrinsics
 from .catalogue import BrokenAnnotations, Catalogue, NotThisLayout, PictureFiles, View
@@ -61,7 +61,7 @@ def _subject_number(path: Path) -> int:
 
 def _json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text())
+        return read_json(path, 1 << 31)
     except (OSError, ValueError) as error:
         raise BrokenAnnotations(path, f"{type(error).__name__}: {error}", "a whole JSON file") from error
 

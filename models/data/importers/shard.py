@@ -2,7 +2,6 @@
 are there, its plate is made of them; then people are found, and the view is measured. What is done is told
 by `.read.json` and `.json`, written last; a killed process leaves a shard without."""
 
-import json
 import multiprocessing
 import os
 import threading
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from dpa.models.atomic import disk_full_named, sync_file, write_json
 from dpa.models.data.checks import Clip, Figures, Sample, measured, sampled
+from dpa.models.documents import read_json
 
 from .background import box_of, median_plate, silhouette
 from .catalogue import PictureFiles, ReaderLost, View
@@ -107,7 +107,7 @@ def was_read(folder: Path, task: Task) -> bool:
 
 def _facts(folder: Path, number: int, what: str) -> Any:
     try:
-        return json.loads(shard_path(folder, number, what).read_text())
+        return read_json(shard_path(folder, number, what))
     except FileNotFoundError:
         return None
 

@@ -17,6 +17,7 @@ from dpa.models.artefacts import MARKER, claim
 from dpa.models.atomic import disk_full_named, write_json, write_text
 from dpa.models.data.contract import Camera
 from dpa.models.data.store_writer import PackedStoreWriter
+from dpa.models.documents import read_json
 
 from .catalogue import Catalogue, ImportRunning, OtherImport, PictureFiles, View
 from .shard import Shard, Task, chunks, shard_path, stored_joints
@@ -57,7 +58,7 @@ def workplace(out: Path, plan: Mapping[str, object]) -> Iterator[Path]:
         known = folder / PLAN
         if not known.exists():
             write_json(known, plan)
-        elif json.loads(known.read_text()) != json.loads(json.dumps(plan)):
+        elif read_json(known) != json.loads(json.dumps(plan)):
             raise OtherImport(folder)
         _sweep(folder)
         yield folder
@@ -67,7 +68,7 @@ def workplace(out: Path, plan: Mapping[str, object]) -> Iterator[Path]:
 def _began_before_markers(folder: Path) -> bool:
     """Whether an unmarked folder is an earlier version's: by its plan's keys, and with no other file."""
     try:
-        plan = json.loads((folder / PLAN).read_text())
+        plan = read_json(folder / PLAN)
     except (OSError, ValueError, RecursionError):
         return False
     known = isinstance(plan, dict) and {"layout", "stored", "data"} <= plan.keys()

@@ -67,7 +67,7 @@ class SynthConfig(BaseModel):
     `workers`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     subjects: tuple[str, ...] = SUBJECTS
     actions: tuple[str, ...] = ACTIONS

@@ -103,3 +103,24 @@ def test_control_c_in_a_real_process() -> None:
     )
     assert (ran.returncode, ran.stdout, ran.stderr) == (128 + signal.SIGINT, "", "interrupted\n")
     assert os.environ.get("DPA_DEBUG") is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "attack --min-error inf", "attack --step-size nan", "attack --seed -1", "attack --set seed=1:30",
+        "export zoo:nsd --limit nan", "export zoo:nsd --limit inf", "export zoo:nsd --limit -1",
+        "export zoo:nsd --seed -1", "data synth --out x --fps inf", "data synth --out x --seed -1",
+        "bench data --seconds nan", "check-framework zoo:nsd --seed -1", "zoo ablate zoo:nsd --seed -1",
+        "fit-regressor x y --fraction nan", "train x --out y --learning-rate inf",
+        "predict x --network zoo:nsd --json", "predict x --network zoo:nsd --rebuild-plans",
+        "predict x --network zoo:nsd --precision int8", "attack --sweep --out x",
+    ],
+)  # fmt: skip
+def test_settings_that_are_nonsense_cost_nothing(
+    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, words.split())
+    assert done.exit_code == 2, done.output
+    assert list(tmp_path.iterdir()) == []
