@@ -28,6 +28,10 @@ def reproduce(
     no_calibration: Annotated[
         bool, Flag("--no-calibration", help="Without silhouette, entangled and oracle-swap.")
     ] = False,
+    analyses: Annotated[
+        str | None,
+        Flag(metavar="all,my_module:function", help="Analyses as `analyze` names them, with your own. [all]"),
+    ] = None,
     no_images: Annotated[bool, Flag("--no-images", help="A page without any frame.")] = False,
     seed: Annotated[int | None, Flag(help="Picks frames and pairs. [0]")] = None,
     device: Annotated[str | None, Flag(help="auto, cpu or cuda. [auto]")] = None,
@@ -48,6 +52,7 @@ def reproduce(
 
     flags = {
         "frameworks": tuple(frameworks.split(",")) if frameworks else None,
+        "analyses": tuple(analyses.split(",")) if analyses else None,
         "source": data,
         "seed": seed,
         "device": device,
@@ -71,7 +76,7 @@ def _reproduce(settings: "ReproduceConfig", out: Path, as_json: bool, images: bo
     with shown() as show:
         done = carry_out(settings, store, out, cached_pose_session, of_stages(show))
         show("the page", 0, None)
-        page = write_page(out, images=images)
+        page = write_page(out, images, settings.analyses)
     if as_json:
         typer.echo((out / "results.json").read_text(), nl=False)
     else:
@@ -91,6 +96,13 @@ def report(
     no_images: Annotated[
         bool, typer.Option("--no-images", help="Of a reproduction: a page without any frame.")
     ] = False,
+    analysis: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="my_module:function",
+            help="Of a reproduction: an analysis of your own in it, whose code may run.",
+        ),
+    ] = None,
 ) -> None:
     """Tables 1, 2 and 4 of the paper and the cross-generator table: printed, recomputed and ours.
 
@@ -99,7 +111,7 @@ def report(
     A folder of `dpa-engine reproduce` gets its page, report.html, anew.
     """
     if len(runs) == 1 and (runs[0] / "reproduction.json").is_file():
-        _whole(runs[0], markdown, json_, images=not no_images)
+        _whole(runs[0], markdown, json_, not no_images, analysis or [])
         return
     import json
     from dataclasses import asdict
@@ -122,11 +134,11 @@ def report(
             show_table(table)
 
 
-def _whole(base: Path, markdown: bool, as_json: bool, images: bool) -> None:
+def _whole(base: Path, markdown: bool, as_json: bool, images: bool, own: list[str]) -> None:
     from dpa.engine.report.page import TWIN, write_page
     from dpa.engine.runs.directory import RESULTS
 
-    page = write_page(base, images)
+    page = write_page(base, images, own)
     if markdown or as_json:
         typer.echo((base / (RESULTS if as_json else TWIN)).read_text(), nl=False)
     else:

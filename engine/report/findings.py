@@ -58,19 +58,20 @@ class NetworkFindings(Measured):
 class Findings:
     """networks: in the order they were named. references: those whose answer is known, for the calibration.
     missing: name, title and command each. attacks: every cell of the matrix, networks by their titles. note:
-    what reproduction.json holds."""
+    what reproduction.json holds. analyses: the records of those that were carried out and may be loaded."""
 
     networks: Sequence[NetworkFindings]
     references: Sequence[Measured]
     missing: Sequence[Mapping[str, str]]
     attacks: Sequence[AttackRun]
     note: Mapping[str, Any]
+    analyses: tuple[Analysis, ...]
 
     @property
-    def analyses(self) -> tuple[Analysis, ...]:
-        """The records of those that were carried out. Raises NotAnAnalysis, NoSuchFramework for a user's own
-        that is gone."""
-        return tuple(analysis_of(name) for name in self.note["config"].get("analyses", names()))
+    def left_out(self) -> list[str]:
+        """Users' own analyses that were carried out, but whose code was not named by whoever reads."""
+        there = {one.named for one in self.analyses}
+        return [name for name in _carried_out(self.note) if name not in there]
 
     @property
     def measures(self) -> dict[str, tuple[Measure, ...]]:
@@ -94,8 +95,15 @@ def paper_title(role: Role) -> str | None:
     return f"{role.framework} (DA)" if role.augmented else role.framework
 
 
-def read_findings(base: Path) -> Findings:
-    """Raises NotARun for a folder that is no reproduction, IncompleteRun for one that was stopped."""
+def _carried_out(note: Mapping[str, Any]) -> Sequence[str]:
+    """Analyses as they were named; all of the project's in the note of an earlier version."""
+    named: Sequence[str] = note["config"].get("analyses", names())
+    return named
+
+
+def read_findings(base: Path, own: Sequence[str] = ()) -> Findings:
+    """own: users' own analyses, `my_module:function`, that may be loaded: a folder's files alone make no code
+    run. Raises NotARun for a folder that is no reproduction, IncompleteRun for one that was stopped."""
     try:
         note: dict[str, Any] = read_json(base / NOTE)
     except (OSError, ValueError) as error:
@@ -108,12 +116,13 @@ def read_findings(base: Path) -> Findings:
         for generator in titles
     }
     commands = {stage["path"]: str(stage["command"]) for stage in note["stages"]}
-    analyses = [analysis_of(name).name for name in note["config"].get("analyses", names())]
+    records = tuple(analysis_of(name) for name in _carried_out(note) if name in (*names(), *own))
+    analyses = [one.name for one in records]
     networks = [
         _network(base, member, attacks[(member["name"],) * 2], commands, analyses) for member in members
     ]
     references = [_reference(base, member, commands, analyses) for member in note.get("references", ())]
-    return Findings(networks, references, note["missing"], list(attacks.values()), note)
+    return Findings(networks, references, note["missing"], list(attacks.values()), note, records)
 
 
 def _attack(base: Path, target: str, generator: str, titles: Mapping[str, str]) -> AttackRun:

@@ -19,10 +19,10 @@ from dpa.engine.runs.directory import RESULTS, RunDirectory
 PAGE, TWIN = "report.html", "report.md"
 
 
-def write_page(base: Path, images: bool = True) -> Path:
-    """Returns the page's path. images: False leaves every frame out of the page and of figures/. Raises
-    NotARun, IncompleteRun."""
-    findings = read_findings(base)
+def write_page(base: Path, images: bool = True, own: Sequence[str] = ()) -> Path:
+    """Returns the page's path. images: False leaves every frame out of the page and of figures/. own: users'
+    own analyses that may be loaded (`read_findings`). Raises NotARun, IncompleteRun."""
+    findings = read_findings(base, own)
     results = page_results(findings)
     tables = page_tables(findings)
     run = RunDirectory(base)
@@ -67,12 +67,18 @@ def page_markdown(findings: Findings, tables: Mapping[str, PageTable], figures: 
     parts = ["# How far are pose and appearance disentangled?", headline(findings)]
     parts.append(f"> {data_note(findings.source)}")
     parts += [f"Missing: {one['title']}. Build it with `{one['command']}`." for one in findings.missing]
+    parts += [f"Left out: {left_out(name)}" for name in findings.left_out]
     parts.append(_table(tables["summary"]))
     for section in SECTIONS:
         parts += [f"## {section.title}", section.lead]
         parts += [_table(tables[key]) for key in section.tables if key in tables]
         parts += [_figure(one, findings) for one in figures if one.spec.section == section.key]
     return "\n\n".join(parts) + "\n"
+
+
+def left_out(name: str) -> str:
+    """What to do about an analysis whose code was not named."""
+    return f"`{name}`, whose code runs only where it is named: `dpa-engine report FOLDER --analysis {name}`."
 
 
 def _table(one: PageTable) -> str:

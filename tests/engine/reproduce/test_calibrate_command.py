@@ -18,6 +18,7 @@ from dpa.models.data.synthetic.config import SynthConfig
 from dpa.models.frameworks.program import NoGradient
 from dpa.models.networks import config as network_config
 from dpa.models.networks.config import NetworkConfig
+from dpa.models.trust import trusting_code
 from dpa.models.zoo.recipe import Recipe
 
 FEW = {"subjects": ("S1", "S5"), "actions": ("Walking",), "clips": 2, "frames": 2, "fps": 2, "size": 32}
@@ -83,7 +84,7 @@ def test_a_framework_of_ones_own_takes_part(monkeypatch: pytest.MonkeyPatch, tmp
     assert (member.name, member.spec) == ("mine", "examples.own_framework:load") and not missing
     assert len(member.weights) == 64 and member.role.framework is None
     torch.jit.trace(torch.nn.Identity(), torch.rand(1, 3, 8, 8)).save(str(tmp_path / "p.pt"))  # type: ignore[no-untyped-call]
-    with pytest.raises(NoGradient):
+    with trusting_code(), pytest.raises(NoGradient):
         find_members([f"mine={tmp_path / 'p.pt'}"])
 
 
@@ -97,8 +98,8 @@ def test_a_recipe_with_outfits_is_rendered_in_each_of_them(tmp_path: Path) -> No
         {"data": {**FEW, "workers": 1}, "outfits": ("S1", "S8"), "train": {"framework": "oracle-swap"}}
     )
     workshop = Workshop("oracle-swap", recipe, tmp_path, torch.device("cpu"))
-    store = workshop.data(lambda done, total: None)
+    store = workshop.data()
     assert set(np.unique(store.outfit)) == {"S1", "S8"}
     assert len(store) == 2 * 2 * 2 * 2 * 4
-    assert workshop.data(lambda done, total: None).path == store.path == PackedStore.open(store.path).path
+    assert workshop.data().path == store.path == PackedStore.open(store.path).path
     assert SynthConfig.model_validate(FEW).outfit is None
