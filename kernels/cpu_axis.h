@@ -81,7 +81,7 @@ struct Axis {
     for (auto* v : {&w0, &w1, &d0, &d1}) v->assign(size, 0.f);
     for (int step = 0; step < size; ++step) {
       const int o = scale_to < 0.f ? size - 1 - step : step;
-      const Tap t = frame_tap(frame_position(scale_to, shift_to, o, size, extent), extent);
+      const Tap t = frame_tap(dpa::place(frame_position(scale_to, shift_to, o, size, extent)), extent);
       w0[o] = t.w0, w1[o] = t.w1, d0[o] = t.d0, d1[o] = t.d1;
       if (t.w0 != 0.f || t.d0 != 0.f) k0[o] = place(t.i0);
       if (t.w1 != 0.f || t.d1 != 0.f) k1[o] = place(t.i1);
@@ -93,7 +93,7 @@ struct Axis {
     for (auto* v : {&v0, &v1, &dv0, &dv1}) v->resize(count);
     first = count, last = 0;
     for (int k = 0; k < count; ++k) {
-      const CropTap t = taps[k] = crop_tap(crop_position(scale_from, shift_from, pixel[k], extent, s), s);
+      const CropTap t = taps[k] = crop_tap(dpa::place(crop_position(scale_from, shift_from, pixel[k], extent, s)), s);
       v0[k] = pixel_weight(t.w0, t.m0), v1[k] = pixel_weight(t.w1, t.m1);
       dv0[k] = pixel_weight(t.d0, t.md0), dv1[k] = pixel_weight(t.d1, t.md1);
       if (touches(t)) first = std::min(first, k), last = k + 1;

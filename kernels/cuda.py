@@ -49,7 +49,7 @@ class CudaKernels:
     def forward(self, inputs: Inputs, out: Tensor) -> None:
         size = out.shape[-1]
         arguments = (*_arguments(inputs, size), _pointer(out))
-        self._launch(out.device, self._forward, _blocks(out.shape[0] * size * size), THREADS, arguments)
+        self._launch(out.device, self._forward, _blocks(out.shape[0], size * size), THREADS, arguments)
 
     def backward(self, inputs: Inputs, grad: Tensor, outputs: Sequence[Tensor | None]) -> None:
         rgb, mask, box_from, box_to = outputs
@@ -57,7 +57,7 @@ class CudaKernels:
         batch, _, s, _ = inputs.rgb.shape
         if rgb is not None or mask is not None:
             arguments = (*given, _pointer(rgb), _pointer(mask))
-            self._launch(grad.device, self._crop, _blocks(batch * s * s), THREADS, arguments)
+            self._launch(grad.device, self._crop, _blocks(batch, s * s), THREADS, arguments)
         if box_from is not None or box_to is not None:
             arguments = (*given, _pointer(box_from), _pointer(box_to))
             self._launch(grad.device, self._boxes, batch, THREADS, arguments)
@@ -84,8 +84,9 @@ def _pointer(tensor: Tensor | None) -> np.uint64:
     return np.uint64(0 if tensor is None else tensor.data_ptr())
 
 
-def _blocks(items: int) -> int:
-    return min(-(-items // THREADS), MAX_BLOCKS)
+def _blocks(batch: int, pixels: int) -> int:
+    """A block holds pixels of one sample."""
+    return min(batch * -(-pixels // THREADS), MAX_BLOCKS)
 
 
 def from_image(device: torch.device) -> CudaKernels:
