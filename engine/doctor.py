@@ -1,7 +1,6 @@
 """What this installation can really do: every back-end is tried with a one-node network, because lists of
 providers name what was compiled in, not what works on the machine."""
 
-import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -9,11 +8,11 @@ from importlib.util import find_spec
 from typing import Literal
 
 import numpy as np
+from packaging.requirements import Requirement
 
 from dpa.engine.runs.environment import devices, versions
 
 DISTRIBUTION = "dpa-engine"
-REQUIREMENT = re.compile(r"^(?P<name>[\w.-]+).*;.*\bextra == ['\"](?P<extra>[\w-]+)['\"]")
 
 
 @dataclass(frozen=True)
@@ -55,19 +54,29 @@ def examine() -> Examination:
 
 
 def missing_packages() -> dict[str, list[str]]:
-    """For each extra that is not fully installed, the packages that are absent."""
+    """For each extra that is not fully installed, the packages that are absent or of another version than it
+    asks for. What does not apply to this Python or system is not missing."""
     try:
-        requirements = metadata.requires(DISTRIBUTION) or []
+        own = metadata.metadata(DISTRIBUTION)
     except metadata.PackageNotFoundError:
         return {}
+    wanted = [Requirement(text) for text in own.get_all("Requires-Dist") or []]
     missing: dict[str, list[str]] = {}
-    for requirement in requirements:
-        if match := REQUIREMENT.match(requirement):
-            try:
-                metadata.version(match["name"])
-            except metadata.PackageNotFoundError:
-                missing.setdefault(match["extra"], []).append(match["name"])
+    for extra in own.get_all("Provides-Extra") or []:
+        for one in wanted:
+            marker = one.marker
+            if marker is None or marker.evaluate({"extra": ""}) or not marker.evaluate({"extra": extra}):
+                continue
+            if not _is_met(one):
+                missing.setdefault(extra, []).append(one.name)
     return missing
+
+
+def _is_met(wanted: Requirement) -> bool:
+    try:
+        return wanted.specifier.contains(metadata.version(wanted.name), prereleases=True)
+    except metadata.PackageNotFoundError:
+        return False
 
 
 def one_node() -> bytes:

@@ -39,7 +39,7 @@ def crop(frames: Tensor, box: Tensor, size: int) -> Tensor:
 
 
 def composite(rgb: Tensor, mask: Tensor, box: Tensor, plates: Tensor, plate_index: Tensor) -> Tensor:
-    """The decoded person over the background plate, at the plate's full resolution (FACTS, NSD).
+    """The decoded person over the background plate, at the plate's full resolution (docs/architectures.md).
 
     rgb: [B, 3, s, s]; mask: [B, 1, s, s] in [0, 1]; box: [B, 4]; plates: [P, 3, H, W];
     plate_index: [B] int64. Returns frames [B, 3, H, W]. The mask is zero outside its crop, the

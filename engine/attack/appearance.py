@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-CODES, FACTS = "appearance.safetensors", "appearance.json"
+CODES, TOLD = "appearance.safetensors", "appearance.json"
 QUANTILES = (0.5, 0.8, 0.95)
 ENCODED_AT_ONCE = 64
 """Frames that are encoded together: bounds memory, not results."""
@@ -51,7 +51,7 @@ class BrokenAppearance(InputError):
     def __init__(self, folder: Path, complaint: str) -> None:
         super().__init__(
             found=f"{folder}: {complaint}",
-            expected=f"{CODES} and {FACTS} as a run keeps them",
+            expected=f"{CODES} and {TOLD} as a run keeps them",
             remedy="restore both files, or measure the distribution again",
         )
 
@@ -138,19 +138,19 @@ class AppearanceDistribution:
         """Keeps it in a folder: arrays as safetensors, facts as JSON, each whole or absent."""
         arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in _ARRAYS}
         write_bytes(folder / CODES, save(arrays | {"shrinkage": np.array(self.shrinkage)}))
-        write_json(folder / FACTS, self.facts() | {"names": list(self.names)})
+        write_json(folder / TOLD, self.facts() | {"names": list(self.names)})
 
     @staticmethod
     def kept(folder: Path) -> bool:
         """Whether a folder holds one."""
-        return (folder / FACTS).is_file()
+        return (folder / TOLD).is_file()
 
     @classmethod
     def load(cls, folder: Path) -> "AppearanceDistribution":
         """The same numbers as were saved. Raises BrokenAppearance."""
         try:
             arrays: Mapping[str, NDArray[np.generic]] = load_file(folder / CODES)
-            names = tuple(map(str, json.loads((folder / FACTS).read_text())["names"]))
+            names = tuple(map(str, json.loads((folder / TOLD).read_text())["names"]))
             given = {name: arrays[name] for name in _ARRAYS}
             shrinkage = float(arrays["shrinkage"])
         except (OSError, ValueError, SafetensorError) as error:

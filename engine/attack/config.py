@@ -6,7 +6,6 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from dpa.engine.attack.appearance import radius_of
 from dpa.models.config import Config, Seed
 
 OptimiserName = Literal["adam", "sgd", "sign", "polyak"]
@@ -107,6 +106,8 @@ class AttackConfig(Config):
         """YAML reads 0.95 as a number."""
         if budget is None:
             return None
+        from dpa.engine.attack.appearance import radius_of  # NumPy, which --help can do without
+
         radius_of(str(budget))
         return str(budget)
 

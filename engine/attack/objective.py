@@ -87,7 +87,7 @@ def eight_bit_frames(rgb: Tensor, scene: Scene, plates: Tensor) -> Tensor:
 
 def mpjpe(pose: Tensor, reference: Tensor) -> Tensor:
     """Mean per-joint position error per sample: mean L2 distance over the joints, root-relative, no
-    alignment (FACTS, pose metrics). [B, J, 3] mm twice → [B] mm. Its gradient at distance 0 is 0."""
+    alignment (docs/paper.md). [B, J, 3] mm twice → [B] mm. Its gradient at distance 0 is 0."""
     distance: Tensor = torch.linalg.vector_norm(pose - reference, dim=-1)
     return distance.mean(dim=-1)
 

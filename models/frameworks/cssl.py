@@ -1,7 +1,7 @@
 """CSSL: disentanglement from time in video (Honari et al., 2020; paper, section 3).
 
-No code and no formula could be had (FACTS): that pose codes drift apart as time passes and that
-appearance is exchanged within a video is the paper's; the form below is the project's choice.
+No code and no formula could be had (docs/architectures.md): that pose codes drift apart as time passes and
+that appearance is exchanged within a video is the paper's; the form below is the project's choice.
 """
 
 import torch

@@ -19,9 +19,9 @@ from dpa.models.networks.discriminators import PairDiscriminator
 
 class DRNetWeights(Config):
     """similarity: the published weight of 1 presumes normalised codes and a pixel loss near 1; this one is
-    scaled to a pixel loss near 0.005, which 1 drowns (FACTS, trials). adversarial: the one that the authors'
-    own code takes. A larger one takes more of the person out of the pose code, and more of the pose with it
-    (README)."""
+    scaled to a pixel loss near 0.005, which 1 drowns (docs/architectures.md). adversarial: the one that the
+    authors' own code takes. A larger one takes more of the person out of the pose code, and more of the pose
+    with it (README)."""
 
     similarity: float = 0.01
     adversarial: float = 0.0001

@@ -17,7 +17,7 @@ def rotate_pose_code(h_p: Tensor, source: Tensor, target: Tensor) -> Tensor:
     """The pose code of one camera as another camera of the same instant should see it.
 
     h_p: [B, 600], 200 points × 3 in the source camera's axes; source, target: [B, 3, 3] world → camera.
-    The points turn by R_target · R_sourceᵀ; rotation only (FACTS, NSD). Returns [B, 600].
+    The points turn by R_target · R_sourceᵀ; rotation only (docs/architectures.md). Returns [B, 600].
     """
     points = h_p.reshape(len(h_p), -1, 3)
     turn = target @ source.transpose(1, 2)

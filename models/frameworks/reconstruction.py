@@ -56,9 +56,9 @@ def _extent(occupied: Tensor, centres: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class ReconstructionWeights(Config):
-    """Weights of the terms. Pixel 1 and perceptual 2 are NSD's (FACTS). NSD's box prior of 0.1 goes with
-    images divided by ImageNet's spread, whose squared errors are 20 times ours: 0.005. The frame term's
-    weight and the use of edges for "perceptual" are the project's choice."""
+    """Weights of the terms. Pixel 1 and perceptual 2 are NSD's (docs/architectures.md). NSD's box prior
+    of 0.1 goes with images divided by ImageNet's spread, whose squared errors are 20 times ours: 0.005. The
+    frame term's weight and the use of edges for "perceptual" are the project's choice."""
 
     pixel: float = 1.0
     perceptual: float = 2.0

@@ -76,7 +76,7 @@ class NetworkConfig(NetworkSizes):
 
 
 def paper_preset() -> NetworkConfig:
-    """NSD's sizes (FACTS, NSD). The localiser's read-out from its flattened last map is ours."""
+    """NSD's sizes (docs/architectures.md). The localiser's read-out from its flattened last map is ours."""
     return NetworkConfig(
         preset="paper",
         crop_size=128,

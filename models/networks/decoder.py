@@ -30,7 +30,7 @@ class UpBlock(nn.Module):
 
 
 class Decoder(nn.Module):
-    """No batch normalisation, no skip connections (FACTS, NSD)."""
+    """No batch normalisation, no skip connections (docs/architectures.md)."""
 
     window: Tensor
 

@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 
 class PairDiscriminator(nn.Module):
-    """Linear(2·600, 100)-ReLU-Linear(100, 100)-ReLU-Linear(100, 1), as in DRNet's code (FACTS)."""
+    """Linear(2·600, 100)-ReLU-Linear(100, 100)-ReLU-Linear(100, 1), as in DRNet's code
+    (docs/architectures.md)."""
 
     def __init__(self, pose_dim: int, hidden: int = 100) -> None:
         super().__init__()

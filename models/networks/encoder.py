@@ -115,7 +115,7 @@ class Localiser(nn.Module):
     """Frame at localiser size → box θ = (sx, sy, tx, ty).
 
     Per axis scale = 0.2 + 0.8·σ(·) and translation = 0.8·tanh(·); the read-out's weights start at 0,
-    so that the first box covers 0.7 of the frame (FACTS, NSD).
+    so that the first box covers 0.7 of the frame (docs/architectures.md).
     """
 
     def __init__(self, config: NetworkConfig) -> None:
@@ -150,7 +150,8 @@ class HeadConvolution(nn.Conv2d):
 
 
 class Encoder(nn.Module):
-    """Both codes are affine in one shared sigmoid vector, without an activation of their own (FACTS, NSD)."""
+    """Both codes are affine in one shared sigmoid vector, without an activation of their own
+    (docs/architectures.md)."""
 
     window: Tensor
 

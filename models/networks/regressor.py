@@ -7,7 +7,7 @@ from dpa.models.networks.config import NetworkConfig
 
 
 class Regressor(nn.Module):
-    """Two hidden layers with batch normalisation and dropout (Rhodin's MLP, FACTS), then
+    """Two hidden layers with batch normalisation and dropout (Rhodin's, docs/architectures.md), then
     de-standardisation by the training labels' mean and standard deviation."""
 
     mean: Tensor

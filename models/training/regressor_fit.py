@@ -105,9 +105,9 @@ FitReport = Callable[[str, int, int, str], None]
 
 
 class RegressorConfig(Config):
-    """Adam at 1e-3 and the network are Rhodin's (FACTS); loss, fraction, batch, length and crops are ours: φ
-    sees each labelled frame in several crops, since the pose must not hang on where exactly the box lies
-    or on the last pixel's sharpness."""
+    """Adam at 1e-3 and the network are Rhodin's (docs/architectures.md); loss, fraction, batch, length and
+    crops are ours: φ sees each labelled frame in several crops, since the pose must not hang on where exactly
+    the box lies or on the last pixel's sharpness."""
 
     fraction: float = Field(0.1, gt=0, le=1, description="labelled share of the frames, drawn at random")
     crops: int = Field(4, ge=1, description="crops of each labelled frame, the first at S's own box")

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FROM_H36M_32: Final = (0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27)
-"""Human3.6M's 32 joints (FACTS, Human3.6M)."""
+"""Human3.6M's 32 joints (docs/data-sets.md)."""
 
 FROM_MPI_17: Final = (14, 8, 9, 10, 11, 12, 13, 15, 1, 16, 0, 5, 6, 7, 2, 3, 4)
 """MPI-INF-3DHP's relevant 17: head top, neck, arms, legs (right first), pelvis, spine, head."""
@@ -15,7 +15,7 @@ FROM_MPI_17: Final = (14, 8, 9, 10, 11, 12, 13, 15, 1, 16, 0, 5, 6, 7, 2, 3, 4)
 _MPI_17_OF_28: Final = (7, 5, 14, 15, 16, 9, 10, 11, 23, 24, 25, 18, 19, 20, 4, 3, 6)
 
 FROM_MPI_28: Final = tuple(_MPI_17_OF_28[i] for i in FROM_MPI_17)
-"""MPI-INF-3DHP's 28 joints (FACTS, MPI-INF-3DHP)."""
+"""MPI-INF-3DHP's 28 joints (docs/data-sets.md)."""
 
 
 def seventeen(joints: NDArray[np.floating], order: tuple[int, ...]) -> NDArray[np.float32]:

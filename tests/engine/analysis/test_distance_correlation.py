@@ -90,7 +90,7 @@ def test_a_constant_code_is_correlated_with_nothing(pair):
 
 
 def test_the_papers_figure_is_high_for_independent_codes_and_the_corrected_one_is_not():
-    """FACTS: 400 independent Gaussians of 128 and 600 dimensions give 0.83."""
+    """docs/paper.md: 400 independent Gaussians of 128 and 600 dimensions give 0.83."""
     rng = np.random.default_rng(0)
     moments = distance_moments(rng.normal(size=(400, 128)), rng.normal(size=(400, 600)))
     assert distance_correlation(moments) == pytest.approx(0.83, abs=0.01)

@@ -70,7 +70,7 @@ def test_a_constant_code_may_be_run_once_a_batch(quadrants):
 
 
 def test_the_decoder_has_the_authors_shapes():
-    """FACTS: 8 → 256 → 4096 → 16384, then 256×8×8, for 128² pictures; ours for 64² start from 4×4."""
+    """docs/architectures.md: 8 → 256 → 4096 → 16384, then 256×8×8, for 128²; ours for 64² start from 4×4."""
     shapes = [tuple(layer.weight.shape) for layer in IobDecoder(8, 128).spread]
     assert shapes == [(256, 8), (4096, 256), (16384, 4096)]
     decoder = IobDecoder(600, 64)

@@ -3,6 +3,7 @@
 import json
 import sys
 import types
+from email.message import Message
 from importlib import metadata
 
 import numpy as np
@@ -86,10 +87,20 @@ def test_missing_packages_by_extra(monkeypatch: pytest.MonkeyPatch) -> None:
         'pytest>=8; extra == "test"',
         'no-such-package[a,b]>=1; extra == "gpu"',
         "another_one<3; extra == 'gpu'",
+        'numpy>999; extra == "gpu"',
+        'only-elsewhere; platform_system == "Plan9" and extra == "gpu"',
         'not-there; python_version > "3" and extra == "trt"',
     ]
-    monkeypatch.setattr(metadata, "requires", lambda name: requirements)
-    assert doctor.missing_packages() == {"gpu": ["no-such-package", "another_one"], "trt": ["not-there"]}
+    own = Message()
+    for text in requirements:
+        own["Requires-Dist"] = text
+    for extra in ("test", "gpu", "trt"):
+        own["Provides-Extra"] = extra
+    monkeypatch.setattr(metadata, "metadata", lambda name: own)
+    assert doctor.missing_packages() == {
+        "gpu": ["no-such-package", "another_one", "numpy"],
+        "trt": ["not-there"],
+    }
 
 
 def test_rivals_are_a_conflict(monkeypatch: pytest.MonkeyPatch) -> None:

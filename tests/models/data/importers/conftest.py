@@ -18,7 +18,7 @@ from dpa.models.data.synthetic.generate import clip_keys, generate
 
 NUMBERS = ("54138969", "55011271", "58860488", "60457274")
 JOINTS_32 = (0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27)
-"""Where the 17 joints lie among Human3.6M's 32 (FACTS)."""
+"""Where the 17 joints lie among Human3.6M's 32 (docs/data-sets.md)."""
 
 CONFIG = SynthConfig(
     subjects=("S1", "S11"),
