@@ -72,10 +72,11 @@ def predict(
     if out is not None:
         list_of(out)
     session = _session(engine, network, precision, backend, device, rebuild_plans)
-    items = read_sources(sources, size, threads, stride)
+    outputs = [path for path in (out, overlay) if path is not None]
+    items = read_sources(sources, size, threads, stride, outputs)
+    total = count_frames(sources, outputs)
     draw = overlay_writer(overlay) if overlay is not None else None
     opened = nullcontext(jsonl_writer(sys.stdout)) if out is None else open_writer(out)
-    total = count_frames(sources)
     with shown("predicting") as show, opened as write:
         tally = predict_stream(
             session, items, both(write, draw) if draw else write, batch, of_frames(show, total)

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from dpa.engine.drawing.skeleton import COLOURS, LEFT, PARENTS, RIGHT
+from dpa.engine.prediction.sources import DRAWN
 from dpa.engine.prediction.stream import Batch, Write
+from dpa.models.artefacts import claim
 from dpa.models.errors import InputError
 
 SIDE: Final = 480
@@ -33,7 +35,7 @@ def overlay_writer(folder: Path) -> Write:
         raise OverlayInTheWay(
             f"{folder} holds something already", "a new or an empty folder", "name another with --overlay"
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    claim(folder, DRAWN)
     drawn = 0
 
     def write(batch: Batch) -> None:

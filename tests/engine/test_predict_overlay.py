@@ -65,7 +65,7 @@ def test_one_picture_a_frame_numbered_over_batches(tmp_path: Path) -> None:
     write(batch(["a/x.png", "b/x.png"]))
     write(batch(["walk.mp4"]))
     assert seen == [2, 1]
-    names = sorted(path.name for path in (tmp_path / "over").iterdir())
+    names = sorted(path.name for path in (tmp_path / "over").glob("*.png"))
     assert names == ["000000_x.png", "000001_x.png", "000002_walk.png"]
     assert Image.open(tmp_path / "over" / names[2]).size == (480, 360)
 

@@ -1,11 +1,13 @@
 """What predict reads: order, shapes, sizes, and bad files as items of the stream."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from dpa.engine.prediction.overlay import overlay_writer
 from dpa.engine.prediction.sources import (
     Frame,
     NoSuchSource,
@@ -69,7 +71,7 @@ def test_a_path_that_is_not_there_is_named_before_anything_is_read(folder: Path)
 
 def test_a_folder_without_any_picture_is_named_before_anything_is_read(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "films/old").mkdir(parents=True)
-    (tmp_path / "films/old/walk.mp4").write_bytes(b"")
+    (tmp_path / "films/old/walk.txt").write_bytes(b"")
     with pytest.raises(NoSuchSource, match=r"films: no picture.*\n.*\.png"):
         read_sources([folder, tmp_path / "films"], 16, 1)
 
@@ -111,3 +113,91 @@ def test_exif_orientation_is_honoured(tmp_path: Path) -> None:
     Image.fromarray(pixels).save(tmp_path / "x.png", exif=exif)
     made = read_picture(tmp_path / "x.png", 40)
     assert made[:, 30:].min() == 255 and made[:, :30].max() == 0
+
+
+def deep(path: Path, values: np.ndarray) -> Path:
+    Image.fromarray(values).save(path)
+    return path
+
+
+def test_sixteen_bits_show_the_same_picture_as_eight(tmp_path: Path) -> None:
+    grey = np.random.default_rng(0).integers(0, 256, (20, 20), dtype=np.uint8)
+    made = {
+        name: read_picture(deep(tmp_path / name, values), 20)[..., 0]
+        for name, values in {
+            "8.png": grey,
+            "16.png": grey.astype(np.uint16) * 257,
+            "float.tif": (grey / 255).astype(np.float32),
+            "bytes.tif": grey.astype(np.float32),
+        }.items()
+    }
+    for name, pixels in made.items():
+        assert np.abs(pixels.astype(int) - grey).max() <= 1, name
+
+
+def test_a_picture_of_numbers_that_are_none_is_named(tmp_path: Path) -> None:
+    path = deep(tmp_path / "x.tif", np.full((4, 4), np.nan, np.float32))
+    (item,) = read_sources([path], 16, 1)
+    assert isinstance(item, Unreadable) and "finite" in item.reason
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_what_is_hidden_under_transparency_changes_nothing(tmp_path: Path, mode: str) -> None:
+    rng = np.random.default_rng(1)
+    shown = rng.integers(1, 256, (20, 20, 3), dtype=np.uint8)
+    alpha = np.zeros((20, 20), np.uint8)
+    alpha[5:15, 5:15] = 255
+    made = []
+    for number, hidden in enumerate(
+        (np.zeros_like(shown), rng.integers(0, 256, shown.shape, dtype=np.uint8))
+    ):
+        pixels = np.where(alpha[..., None] > 0, shown, hidden)
+        image = Image.fromarray(np.dstack([pixels, alpha]))
+        if mode == "P":
+            image = Image.fromarray(np.where(alpha > 0, 7, number).astype(np.uint8)).convert("P")
+            image.putpalette(list(range(256)) * 3)
+            image.save(tmp_path / f"{number}.png", transparency=bytes([0, 0, *[255] * 254]))
+        else:
+            (image.convert("LA") if mode == "LA" else image).save(tmp_path / f"{number}.png")
+        made.append(read_picture(tmp_path / f"{number}.png", 20))
+    np.testing.assert_array_equal(*made)
+    assert made[0][:5].max() == 0 and made[0][6:14, 6:14].max() > 0
+
+
+def test_everything_below_a_folder_is_read_or_named(tmp_path: Path) -> None:
+    picture(tmp_path / "root" / "a.png")
+    picture(tmp_path / "elsewhere" / "b.png")
+    root = tmp_path / "root"
+    (root / "link").symlink_to(tmp_path / "elsewhere")
+    (root / "circle").symlink_to(root)
+    (root / "gone.png").symlink_to(tmp_path / "nowhere")
+    (root / "phone.HEIC").write_bytes(b"x")
+    os.mkfifo(root / "pipe.jpg")
+    items = list(read_sources([root], 16, 1))
+    read = [Path(item.source).name for item in items if isinstance(item, Frame)]
+    named = {Path(item.source).name: item.reason for item in items if isinstance(item, Unreadable)}
+    assert read == ["a.png", "b.png"]
+    assert named.keys() == {"circle", "gone.png", "phone.HEIC", "pipe.jpg"}
+    assert "HEIC" in named["phone.HEIC"] and "leads nowhere" in named["gone.png"]
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(NoSuchSource, match="no plain file"):
+        read_sources([tmp_path / "pipe.png"], 16, 1)
+
+
+def test_what_is_written_is_no_source(folder: Path) -> None:
+    """Neither what will be drawn nor what an earlier call drew."""
+    draw = overlay_writer(folder / "looked")
+    picture(folder / "looked" / "000000_a.png")
+    picture(folder / "now" / "000000_a.png")
+    names = [Path(item.source).name for item in read_sources([folder], 16, 1, outputs=[folder / "now"])]
+    assert names == ["a.png", "10.jpg", "2.png", "3.png", "4.jpg"] and draw
+    assert count_frames([folder], [folder / "now"]) == 5
+
+
+def test_names_that_are_not_utf_8_are_told_in_ascii(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png").rename(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png"))
+    (item,) = read_sources([tmp_path], 16, 1)
+    assert isinstance(item, Frame) and item.source.endswith("caf\\xe9.png") and item.source.encode()

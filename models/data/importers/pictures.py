@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dpa.models.data.films import film_facts, film_frames
+from dpa.models.data.photographs import as_rgb
 from dpa.models.errors import InputError
 
 from .catalogue import Pictures, VideoFile
@@ -45,7 +46,7 @@ class Fit:
         height, width = self.scaled
         if image.size != (width, height):
             image.draft("RGB", (2 * width, 2 * height))  # a JPEG file decodes smaller where that is enough
-        image = image.convert("RGB")
+        image = as_rgb(image)
         if image.size != (width, height):
             image = image.resize((width, height), Image.Resampling.BILINEAR)  # low-pass filtered
         pixels = np.asarray(image)

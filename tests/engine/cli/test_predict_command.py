@@ -69,7 +69,7 @@ def test_a_file_and_its_summary(run, folder: Path, tmp_path: Path) -> None:
 def test_overlay_pictures(run, folder: Path, tmp_path: Path) -> None:
     result = run(folder, "--engine", "stub", "--out", tmp_path / "p.csv", "--overlay", tmp_path / "over")
     assert result.exit_code == 0
-    names = sorted(path.name for path in (tmp_path / "over").iterdir())
+    names = sorted(path.name for path in (tmp_path / "over").glob("*.png"))
     assert names == [f"{number:06d}_{number}.png" for number in range(5)]
     assert run(folder, "--engine", "stub", "--overlay", tmp_path / "over").exit_code == 2
 
