@@ -1,2 +1,16 @@
-"""dpa.engine.analysis: sections 4 and 6 of the paper as pure functions: what the two codes hold, measured
-and shown. Every analysis has a small frozen result, a table and a figure."""
+"""dpa.engine.analysis: what the two codes hold. Each analysis is one module of `analyses/`; `registry.py`
+says what its record holds. Here are only their names, for whoever must not import them all."""
+
+import pkgutil
+from functools import cache
+from pathlib import Path
+
+PAPERS_ORDER = ("swap", "zero", "tsne", "channels", "sweep", "dc", "iob")
+"""In the order of the paper; what goes beyond it follows."""
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """Every analysis of the project, in the paper's order; nothing is imported."""
+    found = sorted(module.name for module in pkgutil.iter_modules([str(Path(__file__).parent / "analyses")]))
+    return tuple(sorted(found, key=lambda one: PAPERS_ORDER.index(one) if one in PAPERS_ORDER else 99))

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
-from dpa.engine.analysis.analyses import names
+from dpa.engine.analysis import names
 from dpa.engine.analysis.iob_training import IobConfig
 from dpa.engine.analysis.registry import analysis_of, chosen_analyses
 from dpa.models.config import Config, Seed, load_config

@@ -16,8 +16,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from dpa.engine.analysis import analyses
-from dpa.engine.analysis.analyses import names
+from dpa.engine.analysis import names
 from dpa.engine.analysis.measures import DRNET, NSD, Measure
 from dpa.models.config import Config
 from dpa.models.errors import InputError
@@ -137,7 +136,7 @@ def analysis_of(name: str) -> Analysis:
     """The record of one of `names`, or of a user's `my_module:function`. Raises UnknownAnalysis,
     NotAnAnalysis, NoSuchFramework."""
     if name in names():
-        found: Analysis = importlib.import_module(f"{analyses.__name__}.{name}").ANALYSIS
+        found: Analysis = importlib.import_module(f"dpa.engine.analysis.analyses.{name}").ANALYSIS
         return found
     if ":" not in name:
         raise UnknownAnalysis(name)

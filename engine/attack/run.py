@@ -25,6 +25,7 @@ from dpa.engine.attack.writer import SAMPLES, ShardWriter, read_samples, sample_
 from dpa.engine.evaluation_set import samples_at
 from dpa.engine.runs.directory import RESULTS, RunDirectory
 from dpa.engine.runs.environment import devices, versions
+from dpa.engine.runs.results import AttackResults, versioned
 from dpa.models.data.store import PackedStore
 from dpa.models.devices import device_name, is_gpu
 from dpa.models.frameworks.base import DisentangledNetwork
@@ -105,6 +106,7 @@ def run_attack(
             witness=config.witness,
             min_error_mm=config.min_error_mm,
         )
+        results = versioned(AttackResults, results)
         run.write_json(RESULTS, results)
     return results
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dpa.engine.analysis.analyses import names
+from dpa.engine.analysis import names
 from dpa.engine.cli.inputs import NETWORK, open_store
 
 if TYPE_CHECKING:

@@ -140,6 +140,7 @@ COMMANDS: dict[str, Command | Group] = {
         "dpa.engine.cli.doctor:doctor",
         "Print versions, devices, which back-ends really work here, and what each extra still lacks.",
     ),
+    "schema": Command("dpa.engine.cli.schema:schema", "Print the JSON Schema of a command's results.json."),
     "zoo": Group("The bundled networks: build them again, measure them again.", ZOO),
     "bench": Group("Measure throughput and latency on this machine.", BENCH),
 }

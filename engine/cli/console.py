@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 def show_table(table: "ValueTable") -> None:
     """A table of values on stdout, its note below it."""
-    from dpa.engine.report.renderers import terminal
+    from dpa.engine.report.renderers import headings, lines
 
-    Console().print(terminal(table))
+    print_table(table.title, headings(table), lines(table))
     if table.note:
         Console().print(f"{table.note}\n", highlight=False, markup=False, soft_wrap=True)
 

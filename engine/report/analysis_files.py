@@ -15,6 +15,7 @@ from dpa.engine.analysis.values import Table
 from dpa.engine.report.renderers import to_csv
 from dpa.engine.runs.directory import RESULTS, RunDirectory
 from dpa.engine.runs.environment import versions
+from dpa.engine.runs.results import AnalyzeResults, versioned
 from dpa.models.devices import device_name
 
 FORMATS = ("png", "svg")
@@ -51,6 +52,7 @@ def run_analyses(
         results["seconds"][name] = round(time.perf_counter() - started, 2)
         tables += outcome.tables.values()
     results |= {"device": device_name(study.device), "versions": versions()}
+    results = versioned(AnalyzeResults, results)
     run.write_json(RESULTS, results)
     return results, tables
 

@@ -9,6 +9,7 @@ from dpa.engine.analysis.measures import ENTANGLED, ORACLE, REFERENCES, SILHOUET
 from dpa.engine.analysis.values import Cell, Table, number, table, words
 from dpa.engine.report.findings import Findings, Measured
 from dpa.engine.report.renderers import markdown_rows, text, to_markdown
+from dpa.engine.runs.results import CalibrationResults, versioned
 from dpa.models.errors import InputError
 from dpa.models.frameworks.foreign import is_foreign
 from dpa.models.training.checkpoint import network_folder, read_config
@@ -138,7 +139,7 @@ class Calibration:
 
     def as_json(self) -> dict[str, object]:
         """Plain values, for calibration.json."""
-        return {
+        told = {
             "networks": list(self.networks),
             "commands": {name: dict(told) for name, told in self.commands.items()},
             "presets": dict(self.presets),
@@ -158,6 +159,7 @@ class Calibration:
                 for line in self.lines
             ],
         }
+        return versioned(CalibrationResults, told)
 
 
 def calibrate(readings: Mapping[str, Reading], measures: Measures) -> Calibration:

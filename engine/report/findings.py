@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dpa.engine.analysis.analyses import names
+from dpa.engine.analysis import names
 from dpa.engine.analysis.measures import ATTACK, ATTACK_MEASURES, Measure
 from dpa.engine.analysis.registry import Analysis, analysis_of
 from dpa.engine.attack.writer import read_samples

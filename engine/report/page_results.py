@@ -6,13 +6,14 @@ from dpa.engine.attack.summary import data_note
 from dpa.engine.report.calibration import calibration_of
 from dpa.engine.report.findings import Findings, NetworkFindings
 from dpa.engine.report.page_tables import measures_of
+from dpa.engine.runs.results import ReproduceResults, versioned
 
 
 def page_results(findings: Findings) -> dict[str, Any]:
     """frameworks.NAME.FIGURE, and what tells how they came about. None stands for a figure without a finite
     value; a framework that is missing has no entry but the command that builds it."""
     calibration = calibration_of(findings)
-    return {
+    told = {
         "frameworks": {one.name: _figures(one, findings) for one in findings.networks},
         "titles": {one.title: one.name for one in findings.networks},
         "missing": {one["name"]: one["command"] for one in findings.missing},
@@ -26,6 +27,7 @@ def page_results(findings: Findings) -> dict[str, Any]:
         "versions": findings.note["versions"],
         "seconds": {stage["path"]: stage["seconds"] for stage in findings.note["stages"]},
     }
+    return versioned(ReproduceResults, told)
 
 
 def _figures(network: NetworkFindings, findings: Findings) -> dict[str, float | None]:

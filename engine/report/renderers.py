@@ -1,11 +1,11 @@
-"""Tables of values as text: one renderer a format. Only here do figures become words."""
+"""Tables of values as text, one renderer a format; the terminal's is `cli/console.py`. Only here do figures
+become words."""
 
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
 
 from pylatexenc.latexencode import unicode_to_latex
-from rich.table import Table as TerminalTable
 from tabulate import tabulate
 
 from dpa.engine.analysis.values import Cell, Table
@@ -56,16 +56,6 @@ def headings(table: Table) -> list[str]:
 def lines(table: Table) -> list[list[str]]:
     """Its cells as text, row by row."""
     return [[text(cell) for cell in row] for row in table.rows]
-
-
-def terminal(table: Table) -> TerminalTable:
-    """For rich's console. The first column is a name, the others are figures."""
-    shown = TerminalTable(title=table.title, title_justify="left")
-    for place, heading in enumerate(headings(table)):
-        shown.add_column(heading, justify="right" if place else "left")
-    for row in lines(table):
-        shown.add_row(*row)
-    return shown
 
 
 def to_markdown(table: Table, *, prose: bool = False) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from dpa.engine.analysis.analyses import names
+from dpa.engine.analysis import names
 from dpa.engine.analysis.measures import ATTACK, ATTACK_MEASURES, Measure
 from dpa.engine.analysis.registry import analysis_of, chosen_analyses
 from dpa.engine.report.calibration import Calibration, Reading, calibrate, preset_of

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
-from dpa.engine.analysis.analyses import names
+from dpa.engine.analysis import names
 from dpa.engine.analysis.config import AnalyzeConfig, SharedSettings, check_options
 from dpa.engine.analysis.iob_training import IobConfig
 from dpa.engine.analysis.measures import REFERENCES

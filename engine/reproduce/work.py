@@ -22,6 +22,7 @@ from dpa.engine.reproduce.config import ReproduceConfig
 from dpa.engine.reproduce.participants import Member
 from dpa.engine.reproduce.stage import Report
 from dpa.engine.runs.directory import RESULTS, RunDirectory
+from dpa.engine.runs.results import EvaluateResults, versioned
 from dpa.models.data.store import PackedStore
 from dpa.models.devices import pick_device
 from dpa.models.frameworks.base import DisentangledNetwork
@@ -123,7 +124,7 @@ class Laboratory:
         measured = validate(self.network(member), self.store, rows)
         subjects = measured.per_subject(self.store.subject)
         told = {"n": len(rows), "nonfinite": measured.nonfinite, **measured.summary()}
-        run.write_json(RESULTS, {**told, "per_subject": subjects})
+        run.write_json(RESULTS, versioned(EvaluateResults, {**told, "per_subject": subjects}))
 
     def attack(self, settings: AttackRunConfig, roles: "Pair", run: RunDirectory, report: Report) -> None:
         """One cell of the matrix of attacks, as `dpa-engine attack` does it."""

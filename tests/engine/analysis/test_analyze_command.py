@@ -11,7 +11,7 @@ import yaml
 from PIL import Image
 from typer.testing import CliRunner
 
-from dpa.engine.analysis.analyses import names
+from dpa.engine.analysis import names
 from dpa.engine.analysis.analyses.zero import one_of_each
 from dpa.engine.analysis.registry import UnknownAnalysis, chosen_analyses
 from dpa.engine.analysis.study import OneSubject, label_of

@@ -9,7 +9,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from dpa.engine.analysis.analyses import names as analyses
+from dpa.engine.analysis import names as analyses
 from dpa.engine.report.analysis_files import save_arrays
 from dpa.engine.report.figures import page_figures
 from dpa.engine.report.page import write_page

@@ -5,7 +5,6 @@ import io
 
 import pytest
 from pylatexenc.latex2text import LatexNodes2Text
-from rich.console import Console
 
 from dpa.engine.analysis.values import (
     NOTHING,
@@ -19,7 +18,8 @@ from dpa.engine.analysis.values import (
     table,
     words,
 )
-from dpa.engine.report.renderers import headings, lines, terminal, text, to_csv, to_latex, to_markdown
+from dpa.engine.cli.console import show_table
+from dpa.engine.report.renderers import headings, lines, text, to_csv, to_latex, to_markdown
 
 CELLS = {
     "98.4": number(0.984, 1, "%"),
@@ -100,8 +100,9 @@ def test_latex_says_the_same_to_a_latex_parser():
     )
 
 
-def test_the_terminal_shows_every_cell():
-    file = io.StringIO()
-    Console(file=file, width=120).print(terminal(made()))
-    for cell in (*headings(made()), *(cell for line in lines(made()) for cell in line)):
-        assert cell in file.getvalue()
+def test_the_terminal_shows_every_cell(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    show_table(made())
+    shown = capsys.readouterr().out
+    for cell in (*headings(made()), *(cell for line in lines(made()) for cell in line), made().note):
+        assert cell in shown
