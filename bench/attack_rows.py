@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from dpa.bench.timing import measure
-from dpa.engine.attack.judge import compare_pictures, full_precision
+from dpa.engine.attack.judge import full_precision, similarity
 from dpa.engine.attack.objective import Generator, Target, mpjpe
 from dpa.engine.attack.summary import finite_mean
 from dpa.engine.evaluation_set import default_evaluation_set, take_samples
@@ -123,10 +123,7 @@ def row(one: Contender, task: Task, min_error_mm: float) -> Row:
     the untouched target on the 8-bit frames that were handed in, against its pass on the originals."""
     before, after = (torch.cat([getattr(p, name) for p in one.pictures]) for name in ("before", "after"))
     final = _judged(task, after)
-    pictures = [
-        compare_pictures(*(frame.permute(1, 2, 0).cpu().numpy() for frame in pair))
-        for pair in zip(before, after, strict=True)
-    ]
+    changed = similarity(before, after, before.new_zeros(len(before), 4, dtype=torch.float64))
     seconds, cpu = statistics.median(one.rounds), statistics.median(one.cpu_rounds)
     computed = sum(part.computed for part in one.pictures)
     return {
@@ -135,8 +132,8 @@ def row(one: Contender, task: Task, min_error_mm: float) -> Row:
         "sample_iterations_per_s": computed / seconds,
         "success_rate": float((final > min_error_mm).float().mean()),
         "mpjpe_final_mm": finite_mean(final.cpu().numpy()),
-        "psnr_db": finite_mean(torch.tensor([p.psnr_db for p in pictures]).numpy()),
-        "ssim": finite_mean(torch.tensor([p.ssim for p in pictures]).numpy()),
+        "psnr_db": finite_mean(changed.psnr_db.cpu().numpy()),
+        "ssim": finite_mean(changed.ssim.cpu().numpy()),
         "iterations": computed / len(task),
         "samples_per_cpu_s": len(task) / cpu,
         "cpu_ms_per_iteration": 1e3 * cpu / computed,

@@ -36,7 +36,7 @@ def first_scene(task: Task, prefix: Callable[[Tensor], Tensor] | None = None) ->
         max_steps=0,
         min_error_mm=float("inf"),
     )
-    number = torch.arange(len(task), device=task.frames.device)
+    number = torch.arange(len(task))
     slots = preparation.prepare(FrameBatch(number, task.frames, task.plate_index))
     return slots.h_a, slots.scene
 

@@ -23,8 +23,10 @@ def box_grid(box: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def whole_frame(frames: Tensor) -> Tensor:
-    """The box (1, 1, 0, 0) for every frame. [B, ...] → [B, 4]."""
-    return frames.new_tensor([1.0, 1.0, 0.0, 0.0]).expand(frames.shape[0], 4)
+    """The box (1, 1, 0, 0) for every frame. [B, ...] → [B, 4]. Made on the device: numbers from the host
+    would make it wait, and no CUDA graph could hold them."""
+    count = frames.shape[0]
+    return torch.cat([frames.new_ones(count, 2), frames.new_zeros(count, 2)], dim=1)
 
 
 def inverse_box(box: Tensor) -> Tensor:

@@ -13,11 +13,12 @@ from dpa.engine.attack.config import AttackConfig
 from dpa.engine.attack.judge import Judge, full_precision
 from dpa.engine.attack.objective import Generator, Target
 from dpa.engine.attack.optimisers import make_update
-from dpa.engine.attack.scheduler import AT_ONCE, Scheduler
+from dpa.engine.attack.scheduler import AT_ONCE, Prepared, Scheduler, Sink
 from dpa.engine.attack.state import AttackResult, FrameBatch, Scene, Slots, Status
 from dpa.engine.attack.steps.choice import make_backend
 from dpa.engine.attack.steps.compiled import GradientExporter
 from dpa.engine.attack.steps.eager import StepBackend
+from dpa.models.devices import upload
 from dpa.models.errors import InputError
 
 InitialPose = Callable[[Tensor], Tensor]
@@ -37,29 +38,24 @@ class Preparation:
     min_error_mm: float
     ball: Ball | None = None
 
-    def queue(self, batches: Iterable[FrameBatch], finish: Callable[[AttackResult], None]) -> Iterator[Slots]:
-        """Prepares batches one by one, as slots ask for them. Samples whose start is not finite, or is above
-        the threshold already, never enter a slot: they go to `finish` at once."""
+    def queue(self, batches: Iterable[FrameBatch]) -> Iterator[Prepared]:
+        """Prepares batches one by one, as slots ask for them."""
         for batch in batches:
-            slots = self.prepare(batch)
-            sound = _finite(slots)
-            above = sound & (slots.initial_error > self.min_error_mm)
-            for rows, status in ((~sound, Status.NONFINITE), (above, Status.STARTED_ABOVE)):
-                if rows.any():
-                    finish(self._rejected(slots.take(rows), status))
-            if (sound & ~above).any():
-                yield self._placed(slots.take(sound & ~above))
+            yield Prepared(batch.index.tolist(), self.prepare(batch))
 
     def prepare(self, batch: FrameBatch) -> Slots:
         """n ≥ 1 samples before their first step."""
+        device = batch.frames.device
+        plate_index = upload(batch.plate_index, device)
         parts = []
-        for rows, taken in padded_calls(len(batch), step_sizes(len(batch), batch.device), batch.device):
-            prepared = in_halves(lambda some: self._prepare(batch.take(some)), rows)
-            parts.append(Slots.cat(prepared).head(taken))
+        for rows, taken in padded_calls(len(batch), step_sizes(len(batch), device), device):
+            prepared = in_halves(lambda some: self._prepare(batch.frames[some], plate_index[some]), rows)
+            parts.append(Slots.cat(prepared).part(0, taken))
         return Slots.cat(parts)
 
-    def _prepare(self, batch: FrameBatch) -> Slots:
-        frames = batch.frames
+    def _prepare(self, frames: Tensor, plate_index: Tensor) -> Slots:
+        if frames.dtype == torch.uint8:  # as a store holds them: a quarter of the bytes travels
+            frames = frames.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format) / 255
         with torch.no_grad(), full_precision(frames.device):
             box = self.generator.localise(frames)
             h_a, h_p = self.generator.encode(self.generator.crop(frames, box))
@@ -68,33 +64,18 @@ class Preparation:
             pose_code=h_p,
             mask=mask,
             box=box,
-            plate_index=batch.plate_index,
+            plate_index=plate_index,
             reference=self.initial_pose(frames).to(frames),
             prefix=self.prefix(h_p),
         )
         first = self.judge.look(self.judge.compose(rgb, scene), scene.reference)
-        return Slots.begin(batch.index, scene, h_a, first, self.max_steps)
+        slots = Slots.begin(scene, h_a, first.error, self.max_steps, self.min_error_mm)
+        return slots if self.ball is None else self._placed(slots, self.ball)
 
-    def _rejected(self, slots: Slots, status: Status) -> AttackResult:
-        statuses = torch.full_like(slots.index, status, dtype=torch.int8)
-        slots.trace[:, 0] = slots.initial_error
-        return slots.result(slots.h_a, self.judge(slots.h_a, slots.scene), statuses)
-
-    def _placed(self, slots: Slots) -> Slots:
-        """Inside the ball: some real codes are not."""
-        if self.ball is None:
-            return slots
-        h_a = self.ball.inside(slots.h_a)
+    def _placed(self, slots: Slots, ball: Ball) -> Slots:
+        """Whoever climbs begins inside the ball: some real codes are not."""
+        h_a = torch.where(slots.alive[:, None], ball.inside(slots.h_a), slots.h_a)
         return replace(slots, h_a=h_a, last_h_a=h_a, best_h_a=h_a)
-
-
-def _finite(slots: Slots) -> Tensor:
-    """Which samples start from finite numbers. [n] bool."""
-    scene = slots.scene
-    parts = (slots.h_a, scene.pose_code, scene.mask, scene.box, scene.reference, slots.initial_error)
-    return torch.stack(
-        [part.flatten(1).isfinite().all(dim=1) if part.dim() > 1 else part.isfinite() for part in parts]
-    ).all(dim=0)
 
 
 Progress = Callable[[int, int], None]
@@ -129,7 +110,7 @@ def attack_stream(
     batches: Iterable[FrameBatch],
     plates: Tensor,
     config: AttackConfig,
-    sink: Callable[[AttackResult], None],
+    sink: Sink,
     *,
     initial_pose: InitialPose | None = None,
     progress: Progress | None = None,
@@ -140,7 +121,8 @@ def attack_stream(
     """Attacks samples as they come and hands each result to `sink` when it is done, in groups of at
     most 32 and in no particular order. Memory holds `config.batch` samples, however many there are.
 
-    batches: frames in groups, on the networks' device; plates: [P, 3, H, W] in [0, 1];
+    batches: frames in groups, on the networks' device; sink: also gets the samples' numbers and how they
+    ended, which the host knows without asking the device; plates: [P, 3, H, W] in [0, 1];
     initial_pose: gives q, by default target.predict; backend: one that is ready, for the same networks
     and plates, in place of the one that `config` names; exporter: makes the graph of the back-end `compiled`
     (dpa.export.gradient.CachedGradients); real: what `config.budget` is measured by. Raises TrainingMode,
@@ -152,10 +134,10 @@ def attack_stream(
     judge = Judge(generator, target, plates)
     finished = succeeded = 0
 
-    def finish(result: AttackResult) -> None:
+    def finish(result: AttackResult, numbers: list[int], statuses: list[Status]) -> None:
         nonlocal finished, succeeded
-        sink(result)
-        finished, succeeded = finished + len(result), succeeded + int(result.success.sum())
+        sink(result, numbers, statuses)
+        finished, succeeded = finished + len(numbers), succeeded + statuses.count(Status.SUCCESS)
         if progress is not None:
             progress(finished, succeeded)
 
@@ -179,7 +161,7 @@ def attack_stream(
         max_steps=config.max_steps,
         batch=config.batch,
     )
-    scheduler.run(preparation.queue(batches, finish), finish)
+    scheduler.run(preparation.queue(batches), finish)
 
 
 def ball_of(config: AttackConfig, real: AppearanceDistribution | None, like: Tensor) -> Ball | None:
@@ -219,7 +201,7 @@ def appearance_attack(
         batches,
         plates,
         config,
-        results.append,
+        lambda result, numbers, statuses: results.append(result),
         initial_pose=initial_pose,
         progress=progress,
         backend=backend,
@@ -231,8 +213,9 @@ def appearance_attack(
 
 
 def _in_groups(frames: Tensor, plate_index: Tensor) -> Iterator[FrameBatch]:
-    for rows in torch.split(torch.arange(len(frames), device=frames.device), AT_ONCE):
-        yield FrameBatch(rows, frames[rows], plate_index[rows])
+    for index in torch.split(torch.arange(len(frames)), AT_ONCE):
+        some = slice(int(index[0]), int(index[-1]) + 1)
+        yield FrameBatch(index, frames[some], plate_index[some])
 
 
 def _quietly(predict: Callable[[Tensor], Tensor]) -> InitialPose:

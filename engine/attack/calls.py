@@ -16,6 +16,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from dpa.models.devices import is_gpu, release_cached_memory
 from dpa.models.errors import DpaError
 
 LARGEST_WASTE = 0.25
@@ -25,7 +26,7 @@ STEP_ROWS_CPU = (4, 8, 16, 32)
 """Samples in one call of a step on a CPU. Measured on two cores at the small preset, `fused`: 2.7, 2.0,
 1.6 and 1.3 ms a sample; the small calls serve the last samples, which may take 200 steps."""
 
-JUDGE_ROWS_CPU, JUDGE_ROWS_GPU = (4, 16), (32,)
+JUDGE_ROWS_CPU, JUDGE_ROWS_GPU = STEP_ROWS_CPU, (1, 4, 8, 16, 32)
 """Samples in one call of the judge, who often has one or two before him."""
 
 FEWEST_ON_ONE_THREAD = 16
@@ -35,12 +36,12 @@ FEWEST_ON_ONE_THREAD = 16
 def step_sizes(batch: int, device: torch.device) -> tuple[int, ...]:
     """The sizes of a step's calls for at most `batch` samples: on a CPU few and fixed ones,
     powers of two up to `batch` on a GPU, where a call costs by its launch."""
-    return _on_these_threads(STEP_ROWS_CPU) if device.type == "cpu" else powers_of_two(batch)
+    return powers_of_two(batch) if is_gpu(device) else _on_these_threads(STEP_ROWS_CPU)
 
 
 def judge_sizes(device: torch.device) -> tuple[int, ...]:
     """The sizes of the judge's calls."""
-    return _on_these_threads(JUDGE_ROWS_CPU) if device.type == "cpu" else JUDGE_ROWS_GPU
+    return JUDGE_ROWS_GPU if is_gpu(device) else _on_these_threads(JUDGE_ROWS_CPU)
 
 
 def _on_these_threads(sizes: tuple[int, ...]) -> tuple[int, ...]:
@@ -120,8 +121,7 @@ def attempt(work: Callable[[], Result], device: torch.device) -> tuple[Result | 
         if not memory_ran_out(error):
             raise
         complaint = (str(error) or type(error).__name__).splitlines()[0]
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
+    release_cached_memory(device)
     return None, complaint
 
 

@@ -1,8 +1,9 @@
 """Frames and background plates on their way from the disk to the samples under attack."""
 
 import mmap
+from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -12,26 +13,37 @@ from torch import Tensor
 from dpa.engine.attack.scheduler import AT_ONCE
 from dpa.engine.attack.state import FrameBatch
 from dpa.models.data.store import PackedStore, as_images
+from dpa.models.devices import is_gpu, upload
+
+SAMPLES_BEYOND_THE_BATCH = 2 * AT_ONCE
+"""Samples that need their plate and have no slot: one group that waits for slots, one that is handed out."""
 
 
 def frame_batches(store: PackedStore, rows: NDArray[np.int64], device: torch.device) -> Iterator[FrameBatch]:
-    """The frames `rows` of a store in groups of AT_ONCE, in that order. At most two groups are in memory
-    here: the one handed out and the one being read."""
+    """The frames `rows` of a store in groups of AT_ONCE, in that order: read on a thread of their own, and on
+    a GPU uploaded one group ahead, as the bytes that they are. In memory here are the group that is handed
+    out, on a GPU the one that is on its way, and the one that is being read."""
+    starts = iter(range(0, len(rows), AT_ONCE))
+    on_its_way: deque[FrameBatch] = deque()
     with ThreadPoolExecutor(1, "frames") as reader:
-        coming = None
-        for start in range(0, len(rows), AT_ONCE):
-            ahead = reader.submit(_read, store, rows[start : start + AT_ONCE])
-            if coming is not None:
-                yield coming.result().to(device)
-            coming = ahead
-        if coming is not None:
-            yield coming.result().to(device)
+
+        def read_next() -> Future[FrameBatch] | None:
+            start = next(starts, None)
+            return None if start is None else reader.submit(_read, store, rows[start : start + AT_ONCE])
+
+        coming = read_next()
+        while coming is not None or on_its_way:
+            while coming is not None and len(on_its_way) <= is_gpu(device):
+                batch, coming = coming.result(), read_next()
+                frames = upload(batch.frames, device)
+                on_its_way.append(FrameBatch(batch.index, frames, batch.plate_index))
+            yield on_its_way.popleft()
 
 
 def _read(store: PackedStore, rows: NDArray[np.int64]) -> FrameBatch:
-    frames = store.frames_at(rows)
+    frames = torch.from_numpy(store.frames_u8_at(rows))
     _release(store.frames)
-    return FrameBatch(torch.from_numpy(rows), frames, torch.from_numpy(store.plate[rows]))
+    return FrameBatch(torch.from_numpy(rows), frames, torch.from_numpy(store.plate[rows].astype(np.int64)))
 
 
 def _release(mapped: NDArray[np.uint8]) -> None:
@@ -42,16 +54,17 @@ def _release(mapped: NDArray[np.uint8]) -> None:
 
 
 class PlateWindow:
-    """plates: float32 [C, 3, H, W] in [0, 1], C at most `capacity`; what a sample's plate_index points into.
+    """Background plates of the samples under attack and of no others: a store can hold one for every frame.
 
+    plates: float32 [C, 3, H, W] in [0, 1], C at most `capacity`; what a sample's plate_index points into.
     One tensor for the whole run, overwritten in place where its plate is no longer needed: judge and step
-    back-ends hold on to it. capacity: as many samples as can be under attack and in preparation at once.
+    back-ends hold on to it. capacity: as many samples as can need their plate at once.
     """
 
     def __init__(self, store: PackedStore, capacity: int, device: torch.device) -> None:
         self._store = store
         places = min(capacity, len(store.plates))
-        self.plates = as_images(np.array(store.plates[:places], subok=False)).to(device)
+        self.plates: Tensor = as_images(np.array(store.plates[:places], subok=False)).to(device)
         self._holds = list(range(places))
         self._place = {number: number for number in range(places)}
         self._users = [0] * places
@@ -66,17 +79,18 @@ class PlateWindow:
                 place = self._load(number)
             self._users[place] += 1
             places.append(place)
-        return FrameBatch(batch.index, batch.frames, torch.tensor(places, device=batch.device))
+        return FrameBatch(batch.index, batch.frames, torch.tensor(places))
 
-    def release(self, index: Tensor) -> None:
-        """Samples that have ended: int64 [n], numbers of frames."""
-        for number in self._store.plate[index.cpu().numpy()].tolist():
+    def release(self, numbers: list[int]) -> None:
+        """Samples that have ended: numbers of frames."""
+        for number in self._store.plate[numbers].tolist():
             self._users[self._place[number]] -= 1
 
     def _load(self, number: int) -> int:
         """Reads a plate into a place that nobody needs."""
         place = self._users.index(0)
         del self._place[self._holds[place]]
-        self.plates[place] = as_images(np.array(self._store.plates[number : number + 1], subok=False))[0]
+        plate = as_images(np.array(self._store.plates[number : number + 1], subok=False))[0]
+        self.plates[place].copy_(upload(plate, self.plates.device))
         self._holds[place], self._place[number] = number, place
         return place

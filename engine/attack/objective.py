@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from dpa.engine.attack.state import Scene
-from dpa.kernels import WHOLE_FRAME, composite, composite_crop
+from dpa.kernels import composite, composite_crop
+from dpa.kernels.reference import whole_frame
 from dpa.models.frameworks.program import ProgramNetwork
 
 
@@ -68,10 +69,7 @@ class Target(Protocol):
 
 def thumbnails(rgb: Tensor, scene: Scene, plates: Tensor, size: int) -> Tensor:
     """The adversarial frame at localiser size. rgb [B, 3, s, s], plates [P, 3, H, W] → [B, 3, size, size]."""
-    whole = rgb.new_zeros(rgb.shape[0], 4)
-    for place, value in enumerate(WHOLE_FRAME):
-        whole[:, place] = value  # filled on the device: no CUDA graph holds a copy from the host
-    return crops(rgb, scene, plates, whole, size)
+    return crops(rgb, scene, plates, whole_frame(rgb), size)
 
 
 def crops(rgb: Tensor, scene: Scene, plates: Tensor, box: Tensor, size: int) -> Tensor:

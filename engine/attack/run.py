@@ -3,7 +3,7 @@ tried on the same samples."""
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,15 +13,14 @@ from dpa.engine.attack.algorithm import InitialPose, Progress, appearance_attack
 from dpa.engine.attack.appearance import AppearanceDistribution
 from dpa.engine.attack.config import AttackConfig, AttackRunConfig
 from dpa.engine.attack.evidence import gather_evidence, summarise_evidence
-from dpa.engine.attack.loading import PlateWindow, frame_batches
+from dpa.engine.attack.loading import SAMPLES_BEYOND_THE_BATCH, PlateWindow, frame_batches
 from dpa.engine.attack.natural import kept_appearance, natural_appearance
 from dpa.engine.attack.resume import INPUTS, Kept, began_with, inputs_of, keep_whole_shards, require_same
-from dpa.engine.attack.scheduler import AT_ONCE
-from dpa.engine.attack.state import AttackResult
+from dpa.engine.attack.state import AttackResult, Status
 from dpa.engine.attack.steps.choice import make_backend
 from dpa.engine.attack.steps.compiled import GradientExporter
 from dpa.engine.attack.summary import COLUMNS, RunFacts, finite_mean, summarise
-from dpa.engine.attack.writer import SAMPLES, ShardWriter, read_samples, sample_columns
+from dpa.engine.attack.writer import SAMPLES, ShardWriter, figures_of, read_samples, sample_columns
 from dpa.engine.evaluation_set import samples_at
 from dpa.engine.runs.directory import RESULTS, RunDirectory
 from dpa.engine.runs.environment import devices, versions
@@ -127,7 +126,8 @@ def _attack_missing(
     if began is not None:  # with the back-end that was picked then
         config = config.model_copy(update={"backend": began.get("backend", config.backend)})
     generator, target = networks.generator, networks.target
-    window = PlateWindow(store, config.batch + AT_ONCE, networks.device)
+    config = config.model_copy(update={"batch": min(config.batch, len(rows))})  # what `auto` tries, too
+    window = PlateWindow(store, config.batch + SAMPLES_BEYOND_THE_BATCH, networks.device)
     backend = make_backend(generator, target, window.plates, config, exporter)
     now = inputs_of(target, generator, store, rows, config, backend.name)
     if began is None:
@@ -149,9 +149,9 @@ def _attack_missing(
         seconds_before=kept.seconds,
     ) as writer:
 
-        def take_over(result: AttackResult) -> None:
-            window.release(result.index)
-            writer(result)
+        def take_over(result: AttackResult, numbers: list[int], _: list[Status]) -> None:
+            window.release(numbers)
+            writer(result, numbers)
 
         attack_stream(
             generator,
@@ -224,7 +224,7 @@ def sweep_step_sizes(
             real=real,
         )
         seconds = time.perf_counter() - started
-        columns = sample_columns(replace(result, index=torch.from_numpy(rows)), store)
+        columns = sample_columns(rows.tolist(), figures_of(result), store)
         iterations = columns["iterations"].astype(float)
         entries.append(
             {

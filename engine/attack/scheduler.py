@@ -1,22 +1,72 @@
-"""Continuous batching: a slot whose sample is done hands it out and takes the next one at once."""
+"""Continuous batching: a slot whose sample is done hands it out and takes the next one at once.
+
+The slots are one table that is written in place. The device decides by masks which samples go on; the host
+learns it from a few bytes, on a GPU an iteration late, so that it never stands between two steps: a sample
+that has ended by then lies still in its slot for one step.
+"""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from dpa.engine.attack.calls import OutOfMemory, attempt
+from dpa.engine.attack.calls import OutOfMemory, attempt, cut
 from dpa.engine.attack.judge import Judge
 from dpa.engine.attack.optimisers import Update
-from dpa.engine.attack.state import AttackResult, Slots, Status, Verdict
-from dpa.engine.attack.steps.eager import StepBackend, StepResult, evaluate
+from dpa.engine.attack.state import AttackResult, Outcome, Slots, Status, Verdict
+from dpa.engine.attack.steps.eager import StepBackend, StepResult
+from dpa.models.devices import Download, is_gpu, upload
 
 AT_ONCE = 32
-"""Results that are handed out together: bounds the full-resolution frames in memory."""
+"""Samples that are prepared, judged and handed out together: bounds the full-resolution frames in memory."""
+
+PATIENCE = 8
+"""Iterations after which results are handed out although they are fewer than AT_ONCE."""
 
 log = logging.getLogger(__name__)
+
+Sink = Callable[[AttackResult, list[int], list[Status]], None]
+"""Takes results over, with what the host knows of them without asking the device: numbers of the samples and
+how they ended."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """numbers: of the samples in their source. slots: a row each."""
+
+    numbers: list[int]
+    slots: Slots
+
+    def part(self, start: int, stop: int) -> "Prepared":
+        """Some of them."""
+        return Prepared(self.numbers[start:stop], self.slots.part(start, stop))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Samples that left their slots. outcomes: of each, as the host knows them. h_a: the code that the judge
+    saw. ruling: uint8 [n] on the device, see Scheduler._judge."""
+
+    numbers: list[int]
+    outcomes: list[int]
+    slots: Slots
+    h_a: Tensor
+    verdict: Verdict
+    ruling: Tensor
+
+
+@dataclass(frozen=True)
+class Ended:
+    """Samples with their last word."""
+
+    numbers: list[int]
+    statuses: list[Status]
+    slots: Slots
+    h_a: Tensor
+    verdict: Verdict
 
 
 @dataclass(frozen=True)
@@ -25,7 +75,7 @@ class Scheduler:
 
     A plain loop keeps its whole batch until the last sample is done; here none waits for another. At
     the tail, when the queue is empty, the batch shrinks. No row of a step depends on another row, so a
-    sample's result is its own, up to the rounding of batched kernels (see `buckets` and the tests).
+    sample's result is its own, up to the rounding of batched kernels (see `calls` and the tests).
     Where memory does not suffice for a step, half of the batch waits with all that it has reached.
     """
 
@@ -36,122 +86,283 @@ class Scheduler:
     max_steps: int
     batch: int
 
-    def run(self, queue: Iterator[Slots], finish: Callable[[AttackResult], None]) -> None:
+    def run(self, queue: Iterator[Prepared], finish: Sink) -> None:
         """queue: samples ready to begin, in groups of any size; `finish` gets results as they come, in
         groups of at most AT_ONCE. Raises OutOfMemory."""
-        waiting: list[Slots] = []
-        active: Slots | None = None
-        batch = self.batch
-        while True:
-            active, waiting = self._refill(active, waiting, queue, batch)
-            if active is None:
-                return
-            step, complaint = self._step(active, batch)
-            if step is None:
-                batch = self._smaller(len(active), complaint)
-                order = torch.arange(len(active), device=active.h_a.device)
-                waiting.append(active.take(order[batch:]))
-                active = active.take(order[:batch])
+        _Run(self, queue, finish).to_the_end()
+
+    def observe(self, slots: Slots, step: StepResult) -> None:
+        """Notes what the step found out about each sample and decides, in place, who goes on."""
+        finite = step.error.isfinite()
+        sound = finite & step.gradient.isfinite().all(dim=1)
+        seen = slots.alive & finite
+        better = seen & (step.error > slots.best_error)
+        best = torch.where(better, step.error, slots.best_error)
+        here = slots.iteration[:, None]
+        noted = torch.where(seen[:, None], best[:, None].to(slots.trace), slots.trace.gather(1, here))
+        slots.trace.scatter_(1, here, noted)
+        slots.best_error.copy_(best)
+        slots.best_h_a.copy_(torch.where(better[:, None], slots.h_a, slots.best_h_a))
+        slots.last_h_a.copy_(torch.where(seen[:, None], slots.h_a, slots.last_h_a))
+        slots.error.copy_(torch.where(slots.alive, step.error, slots.error))
+        slots.gradient.copy_(torch.where(slots.alive[:, None], step.gradient, slots.gradient))
+        outcome = torch.where(slots.iteration >= self.max_steps, Outcome.SPENT, Outcome.GOES_ON)
+        outcome = torch.where(step.error > self.min_error_mm, Outcome.NOMINATED, outcome)
+        outcome = torch.where(sound, outcome, Outcome.NONFINITE).to(slots.outcome)
+        slots.outcome.copy_(torch.where(slots.alive, outcome, slots.outcome))
+        slots.alive.logical_and_(slots.outcome == Outcome.GOES_ON)
+
+    def advance(self, slots: Slots) -> None:
+        """One update of the samples that go on, in place."""
+        h_a, state = self.update(slots.h_a, slots.gradient, slots.error, slots.state)
+        slots.h_a.copy_(torch.where(slots.alive[:, None], h_a, slots.h_a))
+        slots.state.put_where(slots.alive, state)
+        slots.iteration.add_(slots.alive)
+
+
+GOES_ON, SUCCESS, FAILED, STILL = 0, 1, 2, 3
+"""A ruling: back into a slot; above the threshold; spent below it; spent where it began."""
+
+WITHOUT_RULING: Mapping[int, Status] = {
+    Outcome.NONFINITE: Status.NONFINITE,
+    Outcome.REJECTED: Status.NONFINITE,
+    Outcome.ABOVE: Status.STARTED_ABOVE,
+}
+ENDS = {SUCCESS: Status.SUCCESS, FAILED: Status.FAILED, STILL: Status.NO_GRADIENT}
+
+
+class _Run:
+    """One call of Scheduler.run. The samples in slots are the table's first rows, without a gap while a step
+    runs; `tickets` tells which sample is in which row, each time it enters with a number of its own."""
+
+    def __init__(self, scheduler: Scheduler, queue: Iterator[Prepared], finish: Sink) -> None:
+        self.plan, self.queue, self.finish = scheduler, queue, finish
+        self.batch = scheduler.batch
+        self.table: Slots | None = None
+        self.tickets: list[int] = []
+        self.numbers: dict[int, int] = {}  # ticket → sample
+        self.issued = 0
+        self.waiting: list[Prepared] = []
+        self.judged: list[Judged] = []  # rulings that no note has asked for
+        self.notes: deque[tuple[Download, list[int], list[Judged]]] = deque()
+        self.ended: list[Ended] = []
+        self.patience = PATIENCE
+
+    def to_the_end(self) -> None:
+        while self._fill():
+            if self.tickets and not self._step():
                 continue
-            active = self._observe(active, step)
-            active, leaving = self._leave(active, step, finish)
-            active = self._advance(active, step, ~leaving)
+            self._note()
+            late = 1 if self.table is not None and is_gpu(self.table.device) and self.tickets else 0
+            self._read(late)
+            self._hand_out()
+        self._hand_out(all_of_them=True)
 
-    def _step(self, active: Slots, batch: int) -> tuple[StepResult | None, str]:
-        """One step of every sample; None and the complaint where memory ran out."""
-        backend = self.backend.at_most(batch)
-        return attempt(lambda: evaluate(backend, active.h_a, active.scene), active.h_a.device)
+    # -- samples enter
 
-    def _smaller(self, rows: int, complaint: str) -> int:
-        """The batch to go on with after memory ran out with `rows` samples. Raises OutOfMemory."""
-        if rows <= self.backend.sizes[0]:
-            raise OutOfMemory(self.backend.sizes[0], complaint)
-        log.warning("out of memory with %d samples at once, going on with %d: %s", rows, rows // 2, complaint)
-        return rows // 2
-
-    def _refill(
-        self, active: Slots | None, waiting: list[Slots], queue: Iterator[Slots], batch: int
-    ) -> tuple[Slots | None, list[Slots]]:
-        """Fills free slots; what does not fit of the last group waits. None when no sample is left."""
-        parts = [] if active is None or not len(active) else [active]
-        while (free := batch - sum(map(len, parts))) > 0:
-            group = waiting.pop() if waiting else next(queue, None)
+    def _fill(self) -> bool:
+        """Closes the gaps of samples that left, with waiting ones first. Whether there is anything to do."""
+        gaps = [row for row, ticket in enumerate(self.tickets) if ticket < 0]
+        while (free := len(gaps) + self.batch - len(self.tickets)) > 0 and self._may_take():
+            group = self.waiting.pop() if self.waiting else next(self.queue, None)
             if group is None:
                 break
-            order = torch.arange(len(group), device=group.h_a.device)
-            parts.append(group.take(order[:free]))
-            if len(group) > free:
-                waiting.append(group.take(order[free:]))
-        if len(parts) == 1:
-            return parts[0], waiting
-        return (Slots.cat(parts) if parts else None), waiting
+            taken = min(free, len(group.numbers))
+            rows = gaps[:taken]
+            rows += range(len(self.tickets), len(self.tickets) + taken - len(rows))
+            gaps = gaps[taken:]
+            self._enter(rows, group.part(0, taken))
+            if taken < len(group.numbers):
+                self.waiting.append(group.part(taken, len(group.numbers)))
+        self._close(gaps)
+        return bool(self.tickets or self.notes or self.judged)
 
-    def _observe(self, slots: Slots, step: StepResult) -> Slots:
-        """Notes what the step found out about each sample."""
-        finite = step.error.isfinite()
-        better = finite & (step.error > slots.best_error)
-        best = torch.where(better, step.error, slots.best_error)
-        trace = slots.trace.clone()
-        here = finite.nonzero()[:, 0]
-        trace[here, slots.iteration[here]] = best[here].to(trace.dtype)
-        return replace(
-            slots,
-            last_h_a=torch.where(finite[:, None], slots.h_a, slots.last_h_a),
-            best_h_a=torch.where(better[:, None], slots.h_a, slots.best_h_a),
-            best_error=best,
-            trace=trace,
-        )
+    def _may_take(self) -> bool:
+        """Whether what has left its slot and is not handed out yet stays little."""
+        leaving = sum(len(one.numbers) for one in self.ended)
+        for judged in (self.judged, *(judged for _, _, judged in self.notes)):
+            leaving += sum(len(one.numbers) for one in judged)
+        return bool(self.waiting) or leaving <= AT_ONCE
 
-    def _leave(
-        self, slots: Slots, step: StepResult, finish: Callable[[AttackResult], None]
-    ) -> tuple[Slots, Tensor]:
-        """Hands out the samples that are done; returns the slots and which of them are done, [n] bool.
+    def _enter(self, rows: list[int], group: Prepared) -> None:
+        if self.table is None:  # spare rows hold samples too: a call may run over them
+            spare = torch.zeros(self._capacity(), dtype=torch.int64, device=group.slots.device)
+            self.table = group.slots.take(spare)
+        self.table.put(self._on_device(rows), group.slots)
+        self.tickets += [-1] * (max(rows) + 1 - len(self.tickets))
+        for row, number in zip(rows, group.numbers, strict=True):
+            self.issued += 1
+            self.tickets[row] = self.issued
+            self.numbers[self.issued] = number
 
-        The step's own error only nominates; the judge confirms, and an unconfirmed sample goes on.
-        """
-        sound = step.error.isfinite() & step.gradient.isfinite().all(dim=1)
-        nominated = (sound & (step.error > self.min_error_mm)).nonzero()[:, 0]
-        confirmed = torch.zeros_like(sound)
-        if len(nominated):
-            verdict = self.judge(slots.h_a[nominated], slots.scene.take(nominated))
-            passed = verdict.error > self.min_error_mm
-            confirmed[nominated] = passed
-            judged = slots.judged.index_add(0, nominated, torch.ones_like(nominated))
-            slots = replace(slots, judged=judged)
-            self._hand_out(slots.take(nominated[passed]), verdict.take(passed), finish)
-        spent = sound & ~confirmed & (slots.iteration >= self.max_steps)
-        for ended, status, codes in (
-            (spent, Status.FAILED, slots.best_h_a),
-            (~sound, Status.NONFINITE, slots.last_h_a),
-        ):
-            for rows in torch.split(ended.nonzero()[:, 0], AT_ONCE):
-                if len(rows):
-                    self._hand_out_unconfirmed(slots.take(rows), codes[rows], status, finish)
-        return slots, confirmed | spent | ~sound
+    def _close(self, gaps: list[int]) -> None:
+        """Moves the last samples into the gaps."""
+        moves = []
+        for gap in gaps:
+            while self.tickets and self.tickets[-1] < 0:
+                self.tickets.pop()
+            if gap < len(self.tickets):
+                moves.append((len(self.tickets) - 1, gap))
+                self.tickets[gap] = self.tickets.pop()
+        if moves and self.table is not None:
+            self.table.put(
+                self._on_device([gap for _, gap in moves]),
+                self.table.take(self._on_device([last for last, _ in moves])),
+            )
 
-    def _hand_out(self, slots: Slots, verdict: Verdict, finish: Callable[[AttackResult], None]) -> None:
-        for rows in torch.split(torch.arange(len(slots), device=slots.h_a.device), AT_ONCE):
-            if len(rows):
-                part = slots.take(rows)
-                status = torch.full_like(rows, Status.SUCCESS, dtype=torch.int8)
-                finish(part.result(part.h_a, verdict.take(rows), status))
+    def _capacity(self) -> int:
+        sizes = self.plan.backend.sizes
+        return max(sum(size for _, size in cut(rows, sizes)) for rows in range(1, self.batch + 1))
 
-    def _hand_out_unconfirmed(
-        self, slots: Slots, h_a: Tensor, status: Status, finish: Callable[[AttackResult], None]
-    ) -> None:
-        """A failed sample's best code is judged too: a coarse step may have thought it worse than it is."""
-        verdict = self.judge(h_a, slots.scene)
-        statuses = torch.full_like(slots.index, status, dtype=torch.int8)
-        if status is Status.FAILED:
-            # no optimiser leaves its place without a gradient: this sample was never attacked
-            still = (slots.h_a == slots.h_a0).all(dim=1) & (slots.iteration > 0)
-            statuses[still] = Status.NO_GRADIENT
-            statuses[verdict.error > self.min_error_mm] = Status.SUCCESS
-        finish(replace(slots, judged=slots.judged + 1).result(h_a, verdict, statuses))
+    def _on_device(self, rows: list[int]) -> Tensor:
+        assert self.table is not None
+        return upload(torch.tensor(rows, dtype=torch.int64), self.table.device)
 
-    def _advance(self, slots: Slots, step: StepResult, staying: Tensor) -> Slots:
-        """One update of the samples that stay; the others are dropped."""
-        rows = staying.nonzero()[:, 0]
-        kept = slots if len(rows) == len(slots) else slots.take(rows)
-        h_a, state = self.update(kept.h_a, step.gradient[rows], step.error[rows], kept.state)
-        return replace(kept, h_a=h_a, state=state, iteration=kept.iteration + 1)
+    # -- a step
+
+    def _step(self) -> bool:
+        """One step of every sample in a slot; whether memory sufficed. If not, half of the batch waits."""
+        assert self.table is not None
+        table, count = self.table, len(self.tickets)
+        backend = self.plan.backend.at_most(self.batch)
+
+        def work() -> StepResult:
+            parts, start = [], 0
+            for taken, size in cut(count, backend.sizes):
+                call = table.part(start, start + size)
+                parts.append(backend.step(call.h_a, call.scene).part(0, taken))
+                start += taken
+            return parts[0] if len(parts) == 1 else StepResult.cat(parts)
+
+        step, complaint = attempt(work, table.device)
+        if step is None:
+            self._make_do_with_less(complaint)
+            return False
+        slots = table.part(0, count)
+        self.plan.observe(slots, step)
+        self.plan.advance(slots)
+        return True
+
+    def _make_do_with_less(self, complaint: str) -> None:
+        """Raises OutOfMemory where the batch is the smallest already."""
+        self._read(0)
+        self._fill()
+        rows = len(self.tickets)
+        if not rows:
+            return
+        if rows <= self.plan.backend.sizes[0]:
+            raise OutOfMemory(self.plan.backend.sizes[0], complaint)
+        log.warning("out of memory with %d samples at once, going on with %d: %s", rows, rows // 2, complaint)
+        self.batch = rows // 2
+        over = list(range(self.batch, rows))
+        assert self.table is not None
+        numbers = [self.numbers.pop(self.tickets[row]) for row in over]
+        self.waiting.append(Prepared(numbers, self.table.take(self._on_device(over))))
+        del self.tickets[self.batch :]
+
+    # -- what the host learns
+
+    def _note(self) -> None:
+        """Asks for the outcomes of this step and for the rulings since the last one, in one download."""
+        asked = [one.ruling for one in self.judged]
+        if self.table is not None:
+            asked.append(self.table.outcome[: len(self.tickets)].clone())
+        self.notes.append((Download(*asked), list(self.tickets), self.judged))
+        self.judged = []
+
+    def _read(self, late: int) -> None:
+        """Acts on all notes but the `late` last ones; rulings that come at once are read at once."""
+        while len(self.notes) > late:
+            download, tickets, judged = self.notes.popleft()
+            *rulings, outcomes = (values.tolist() for values in download.read())
+            for one, ruling in zip(judged, rulings, strict=True):
+                self._act(one, ruling)
+            self._take_out(tickets, outcomes)
+            if self.judged and not late:
+                self._note()
+
+    def _take_out(self, tickets: list[int], outcomes: list[int]) -> None:
+        """Whoever ended, from slot to judge."""
+        assert self.table is not None
+        place = {ticket: row for row, ticket in enumerate(self.tickets)}
+        rows, numbers, ends = [], [], []
+        for ticket, outcome in zip(tickets, outcomes, strict=True):
+            if outcome != Outcome.GOES_ON and ticket in self.numbers:
+                rows.append(place[ticket])
+                numbers.append(self.numbers.pop(ticket))
+                ends.append(outcome)
+        for row in rows:
+            self.tickets[row] = -1
+        for start in range(0, len(rows), AT_ONCE):
+            some = slice(start, start + AT_ONCE)
+            self._judge(numbers[some], ends[some], self.table.take(self._on_device(rows[some])))
+
+    def _judge(self, numbers: list[int], outcomes: list[int], slots: Slots) -> None:
+        """The step's own error only nominates; the judge confirms, and an unconfirmed sample goes on. A
+        failed sample's best code is judged too: a coarse step may have thought it worse than it is."""
+        nominated, spent = slots.outcome == Outcome.NOMINATED, slots.outcome == Outcome.SPENT
+        h_a = torch.where(spent[:, None], slots.best_h_a, slots.last_h_a)
+        h_a = torch.where(nominated[:, None], slots.h_a, h_a)
+        verdict = self.plan.judge(h_a, slots.scene)
+        over = slots.iteration >= self.plan.max_steps
+        # no optimiser leaves its place without a gradient: such a sample was never attacked
+        still = spent & (slots.h_a == slots.h_a0).all(dim=1) & (slots.iteration > 0)
+        ruling = torch.where(nominated & ~over, GOES_ON, torch.where(still, STILL, FAILED))
+        ruling = torch.where(verdict.error > self.plan.min_error_mm, SUCCESS, ruling)
+        judged = slots.judged + (slots.outcome < Outcome.REJECTED)  # whose first verdict was the last
+        slots = replace(slots, judged=judged)
+        self.judged.append(Judged(numbers, outcomes, slots, h_a, verdict, ruling.to(torch.uint8)))
+
+    def _act(self, one: Judged, rulings: list[int]) -> None:
+        """What the judge's rulings mean for samples that had come to these outcomes."""
+        ended: list[int] = []
+        again: list[int] = []
+        spent: list[int] = []
+        statuses: list[Status] = []
+        for row, (outcome, ruling) in enumerate(zip(one.outcomes, rulings, strict=True)):
+            if outcome in WITHOUT_RULING:
+                ended.append(row)
+                statuses.append(WITHOUT_RULING[outcome])
+            elif ruling == SUCCESS or outcome == Outcome.SPENT:
+                ended.append(row)
+                statuses.append(ENDS[ruling])
+            else:
+                (spent if ruling == FAILED else again).append(row)
+        if ended:
+            rows, numbers = self._on_device(ended), [one.numbers[row] for row in ended]
+            slots, verdict = one.slots.take(rows), one.verdict.take(rows)
+            self.ended.append(Ended(numbers, statuses, slots, one.h_a[rows], verdict))
+        if again:
+            slots = one.slots.take(self._on_device(again))
+            slots.alive.fill_(True)
+            slots.outcome.fill_(Outcome.GOES_ON)
+            self.plan.advance(slots)
+            self.waiting.append(Prepared([one.numbers[row] for row in again], slots))
+        if spent:
+            slots = one.slots.take(self._on_device(spent))
+            slots.outcome.fill_(Outcome.SPENT)
+            self._judge([one.numbers[row] for row in spent], [Outcome.SPENT] * len(spent), slots)
+
+    # -- results leave
+
+    def _hand_out(self, all_of_them: bool = False) -> None:
+        """Results in groups, as many as AT_ONCE or after some PATIENCE: each group makes its receiver wait
+        for the device, and its frames are composed together."""
+        self.patience -= 1
+        count = sum(len(one.numbers) for one in self.ended)
+        if not count or not (all_of_them or count >= AT_ONCE or self.patience <= 0):
+            return
+        self.patience = PATIENCE
+        ended, self.ended = self.ended, []
+        numbers = [number for one in ended for number in one.numbers]
+        statuses = [status for one in ended for status in one.statuses]
+        slots, verdict = Slots.cat([one.slots for one in ended]), Verdict.cat([one.verdict for one in ended])
+        h_a = torch.cat([one.h_a for one in ended])
+        index = upload(torch.tensor(numbers, dtype=torch.int64), h_a.device)
+        status = upload(torch.tensor(statuses, dtype=torch.int8), h_a.device)
+        for start in range(0, count, AT_ONCE):
+            some = slice(start, min(start + AT_ONCE, count))
+            part = slots[some]
+            before = self.plan.judge.paint(part.h_a0, part.scene)
+            result = part.result(index[some], h_a[some], verdict[some], before, status[some])
+            self.finish(result, numbers[some], statuses[some])

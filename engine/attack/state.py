@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from enum import IntEnum
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -16,6 +16,9 @@ class Rows:
     def __len__(self) -> int:
         return len(getattr(self, fields(self)[0].name))
 
+    def __getitem__(self, rows: slice) -> Self:
+        return self.part(rows.start, rows.stop)
+
     def take(self, rows: Tensor) -> Self:
         """The rows named by an int64 index or a bool mask [n], in that order, as a copy."""
         taken = {}
@@ -24,9 +27,29 @@ class Rows:
             taken[field.name] = value.take(rows) if isinstance(value, Rows) else value[rows]
         return replace(self, **taken)
 
-    def head(self, count: int) -> Self:
-        """The first rows."""
-        return self.take(torch.arange(count, device=self.device))
+    def part(self, start: int, stop: int) -> Self:
+        """The rows from `start` to `stop`, which are not copied: what is written there is written here."""
+        return replace(self, **{name: value[start:stop] for name, value in self._values()})
+
+    def put(self, rows: Tensor, other: Self) -> None:
+        """Overwrites the rows named by int64 [n], in place, by those of `other`."""
+        for (_, mine), (_, theirs) in zip(self._values(), other._values(), strict=True):
+            if isinstance(mine, Rows):
+                mine.put(rows, theirs)
+            else:
+                mine.index_copy_(0, rows, theirs)
+
+    def put_where(self, mask: Tensor, other: Self) -> None:
+        """Overwrites the rows where mask [n] is true, in place, by those of `other`, without asking how many
+        they are."""
+        for (_, mine), (_, theirs) in zip(self._values(), other._values(), strict=True):
+            if isinstance(mine, Rows):
+                mine.put_where(mask, theirs)
+            else:
+                mine.copy_(torch.where(mask.view(-1, *[1] * (mine.dim() - 1)), theirs, mine))
+
+    def _values(self) -> list[tuple[str, Any]]:
+        return [(field.name, getattr(self, field.name)) for field in fields(self)]
 
     @property
     def device(self) -> torch.device:
@@ -51,12 +74,16 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class FrameBatch(Rows):
-    """index: [n] int64, numbers of the samples. frames: [n, 3, H, W] in [0, 1]. plate_index: [n] int64."""
+class FrameBatch:
+    """Frames to be attacked. index: int64 [n], numbers of the samples, on the host. frames: on the device,
+    [n, 3, H, W] in [0, 1], or uint8 [n, H, W, 3] as a store holds them. plate_index: [n] int64."""
 
     index: Tensor
     frames: Tensor
     plate_index: Tensor
+
+    def __len__(self) -> int:
+        return len(self.index)
 
 
 @dataclass(frozen=True)
@@ -149,18 +176,33 @@ def fresh_state(h_a: Tensor) -> OptimiserState:
     return OptimiserState(torch.zeros_like(h_a), torch.zeros_like(h_a), step)
 
 
+class Outcome(IntEnum):
+    """What became of a sample in its last step, before the judge has spoken."""
+
+    GOES_ON = 0
+    NOMINATED = 1
+    """Above the threshold by the step's own word."""
+    SPENT = 2
+    NONFINITE = 3
+    REJECTED = 4
+    """Its start was not finite."""
+    ABOVE = 5
+    """Its start was above the threshold already."""
+
+
 @dataclass(frozen=True)
 class Slots(Rows):
-    """One row a sample under attack.
+    """One row a sample under attack; written in place.
 
-    index: [n] int64. h_a: [n, A], where the next step evaluates. h_a0: [n, A], where it began.
+    h_a: [n, A], where the next step evaluates. h_a0: [n, A], where it began.
     last_h_a: [n, A], the latest code with a finite error. best_h_a, best_error: the code with the
-    largest error so far and that error [n] mm. initial_error: [n] mm and initial_frame: uint8
-    [n, 3, H, W], the judge's at h_a0.
+    largest error so far and that error [n] mm. initial_error: [n] mm, the judge's at h_a0.
+    state: the optimiser's. error, gradient: the latest step's, [n] mm and [n, A].
+    alive: [n] bool, whether it goes on climbing; outcome: [n] uint8, see Outcome, 0 while it does.
     iteration: [n] int64, updates made. judged: [n] int64, judge's passes. trace: see AttackResult.
+    Frames are not among them: they are composed from the codes where they are wanted.
     """
 
-    index: Tensor
     scene: Scene
     h_a: Tensor
     h_a0: Tensor
@@ -168,37 +210,54 @@ class Slots(Rows):
     best_h_a: Tensor
     best_error: Tensor
     initial_error: Tensor
-    initial_frame: Tensor
     state: OptimiserState
+    error: Tensor
+    gradient: Tensor
+    alive: Tensor
+    outcome: Tensor
     iteration: Tensor
     judged: Tensor
     trace: Tensor
 
     @classmethod
-    def begin(cls, index: Tensor, scene: Scene, h_a: Tensor, first: Verdict, max_steps: int) -> "Slots":
-        """Samples before their first step. first: the judge's verdict on h_a."""
-        n, device = len(index), h_a.device
+    def begin(
+        cls, scene: Scene, h_a: Tensor, initial_error: Tensor, max_steps: int, min_error_mm: float
+    ) -> "Slots":
+        """Samples before their first step. initial_error: the judge's at h_a. One whose start is not finite,
+        or above the threshold already, never climbs."""
+        n, device = len(h_a), h_a.device
+        parts = (h_a, scene.pose_code, scene.mask, scene.box, scene.reference, initial_error)
+        finite = torch.stack([part.isfinite().flatten(1).all(dim=1) for part in map(_two_dimensional, parts)])
+        outcome = torch.where(initial_error > min_error_mm, Outcome.ABOVE, Outcome.GOES_ON)
+        outcome = torch.where(finite.all(dim=0), outcome, Outcome.REJECTED).to(torch.uint8)
+        alive = outcome == Outcome.GOES_ON
+        trace = torch.full((n, max_steps + 1), torch.nan, device=device)
+        trace[:, 0] = torch.where(alive, torch.nan, initial_error)
         return cls(
-            index=index,
             scene=scene,
             h_a=h_a,
             h_a0=h_a,
             last_h_a=h_a,
             best_h_a=h_a,
             best_error=torch.full((n,), -torch.inf, dtype=h_a.dtype, device=device),
-            initial_error=first.error,
-            initial_frame=first.frames,
+            initial_error=initial_error,
             state=fresh_state(h_a),
+            error=torch.zeros_like(initial_error),
+            gradient=torch.zeros_like(h_a),
+            alive=alive,
+            outcome=outcome,
             iteration=torch.zeros(n, dtype=torch.int64, device=device),
             judged=torch.ones(n, dtype=torch.int64, device=device),
-            trace=torch.full((n, max_steps + 1), torch.nan, device=device),
+            trace=trace,
         )
 
-    def result(self, h_a: Tensor, verdict: Verdict, status: Tensor) -> AttackResult:
-        """The rows as results: h_a [n, A] is the code handed out, `verdict` the judge's word on it,
-        status [n] int8."""
+    def result(
+        self, index: Tensor, h_a: Tensor, verdict: Verdict, before: Tensor, status: Tensor
+    ) -> AttackResult:
+        """The rows as results: index [n] int64, h_a [n, A] the code handed out, `verdict` the judge's word on
+        it, before: uint8 [n, 3, H, W], the frames of h_a0, status [n] int8."""
         return AttackResult(
-            index=self.index,
+            index=index,
             success=status == Status.SUCCESS,
             status=status,
             iterations=self.iteration,
@@ -209,7 +268,7 @@ class Slots(Rows):
             h_p0=self.scene.pose_code,
             box=self.scene.box,
             mask=self.scene.mask,
-            initial_frame=self.initial_frame,
+            initial_frame=before,
             adversarial_frame=verdict.frames,
             initial_pose=self.scene.reference,
             final_pose=verdict.pose,
@@ -217,3 +276,7 @@ class Slots(Rows):
             backwards=self.iteration + 1,
             trace=self.trace,
         )
+
+
+def _two_dimensional(part: Tensor) -> Tensor:
+    return part[:, None] if part.dim() == 1 else part

@@ -3,7 +3,8 @@
 import queue
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from types import TracebackType
 
 import numpy as np
@@ -11,10 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dpa.engine.attack.judge import Similarity, compare_pictures, inside_box
+from dpa.engine.attack.judge import similarity
 from dpa.engine.attack.state import AttackResult
 from dpa.engine.runs.directory import RunDirectory
 from dpa.models.data.store import PackedStore
+from dpa.models.devices import Download, upload
 from dpa.models.training.validation import mpjpe
 
 Column = NDArray[np.generic]
@@ -41,44 +43,37 @@ FROM_RESULT = (
 )
 
 
-def sample_columns(result: AttackResult, store: PackedStore) -> dict[str, Column]:
-    """Figures of some samples, whose `index` are frame numbers of `store`.
+def figures_of(result: AttackResult) -> dict[str, Tensor]:
+    """What is kept of some samples in numbers, on their device: see FROM_RESULT; ssim, psnr_db and mse
+    between synthesised and adversarial frame, and the same inside the person's box as box_ssim, box_psnr_db
+    and box_mse."""
+    changed = similarity(result.initial_frame, result.adversarial_frame, result.box)
+    figures = {name: getattr(result, name) for name in FROM_RESULT}
+    return figures | {field.name: getattr(changed, field.name) for field in fields(changed)}
 
-    Beside the fields of AttackResult and the store's columns: ground_truth_error_mm, the MPJPE of the
-    initial prediction; ssim, psnr_db and mse between synthesised and adversarial frame, and the same
-    inside the person's box as box_ssim, box_psnr_db and box_mse.
-    """
-    rows = to_numpy(result.index)
-    before, after = to_pictures(result.initial_frame), to_pictures(result.adversarial_frame)
-    boxes = to_numpy(result.box)
-    whole = [compare_pictures(*pair) for pair in zip(before, after, strict=True)]
-    inside = [
-        compare_pictures(inside_box(one, box), inside_box(other, box))
-        for one, other, box in zip(before, after, np.nan_to_num(boxes), strict=True)
-    ]
+
+def sample_columns(
+    numbers: Sequence[int], figures: Mapping[str, Tensor], store: PackedStore
+) -> dict[str, Column]:
+    """The rows of samples.parquet: figures as `figures_of` has them, on the host, of the frames `numbers` of
+    `store`; the store's own columns; ground_truth_error_mm, the MPJPE of the initial prediction."""
+    rows = np.array(numbers, dtype=np.int64)
+    columns = {name: to_numpy(values) for name, values in figures.items()}
     truth = store.poses[rows].astype(float)
     return {
         "index": rows,
         **{name: getattr(store, name)[rows] for name in FROM_STORE},
-        **{name: to_numpy(getattr(result, name)) for name in FROM_RESULT},
-        "ground_truth_error_mm": mpjpe(to_numpy(result.initial_pose).astype(float), truth),
-        **_similarities(whole, ""),
-        **_similarities(inside, "box_"),
+        **columns,
+        "ground_truth_error_mm": mpjpe(columns["initial_pose"].astype(float), truth),
     }
 
 
-def picture_columns(result: AttackResult) -> dict[str, Column]:
+def picture_columns(numbers: Sequence[int], before: Tensor, after: Tensor) -> dict[str, Column]:
     """index; synthesised, adversarial: uint8 [n, H, W, 3], the frames before and after the attack."""
     return {
-        "index": to_numpy(result.index),
-        "synthesised": to_pictures(result.initial_frame),
-        "adversarial": to_pictures(result.adversarial_frame),
-    }
-
-
-def _similarities(values: list[Similarity], prefix: str) -> dict[str, Column]:
-    return {
-        prefix + name: np.array([getattr(v, name) for v in values]) for name in ("ssim", "psnr_db", "mse")
+        "index": np.array(numbers, dtype=np.int64),
+        "synthesised": to_pictures(before),
+        "adversarial": to_pictures(after),
     }
 
 
@@ -107,6 +102,18 @@ GROUPS_AHEAD = 2
 """Groups of results that may wait for the writer; then the attack waits, so that memory stays bounded."""
 
 
+@dataclass(frozen=True)
+class Gathered:
+    """A group of results on its way: coming holds the figures by `names`, then the frames of `pictured`
+    before and after. seconds: since the run began."""
+
+    numbers: list[int]
+    pictured: list[int]
+    names: list[str]
+    coming: Download
+    seconds: float
+
+
 class ShardWriter:
     """The sink of a run. A context manager: leaving it writes what is gathered, after an error too, so that
     what ended is never lost; an error of the writer's own is raised by the next result or at the end.
@@ -125,25 +132,34 @@ class ShardWriter:
         seconds_before: float = 0.0,
     ) -> None:
         self._run, self._store = run, store
-        self._pictured = np.array(sorted(pictured), dtype=np.int64)
+        self._pictured = frozenset(pictured)
         self._numbers = numbers
         self._started = time.perf_counter() - seconds_before
         self._figures: list[dict[str, Column]] = []
         self._pictures: list[dict[str, Column]] = []
         self._flushed = time.perf_counter()
         self._error: BaseException | None = None
-        self._waiting: queue.Queue[tuple[AttackResult, float] | None] = queue.Queue(GROUPS_AHEAD)
+        self._waiting: queue.Queue[Gathered | None] = queue.Queue(GROUPS_AHEAD)
         self._thread = threading.Thread(target=self._work, name="shards")
 
-    def __call__(self, result: AttackResult) -> None:
-        """Takes results over. Raises what the writer met, DiskFull above all."""
+    def __call__(self, result: AttackResult, numbers: list[int]) -> None:
+        """Takes results over: measures them on their device and asks for the figures, and for the frames of
+        those that are pictured alone; whoever writes waits for them. Raises what the writer met, DiskFull
+        above all."""
         if self._error is not None:
             raise self._error
-        self._waiting.put((result.to("cpu"), time.perf_counter() - self._started))
+        shown = [row for row, number in enumerate(numbers) if number in self._pictured]
+        rows = upload(torch.tensor(shown, dtype=torch.int64), result.device)
+        figures = figures_of(result)
+        frames = (result.initial_frame[rows], result.adversarial_frame[rows])
+        seconds = time.perf_counter() - self._started
+        pictured = [numbers[row] for row in shown]
+        coming = Download(*figures.values(), *frames)
+        self._waiting.put(Gathered(numbers, pictured, list(figures), coming, seconds))
 
     def _work(self) -> None:
         while (item := self._waiting.get()) is not None:
-            self._guarded(self._gather, *item)
+            self._guarded(self._gather, item)
         self._guarded(self._flush)
 
     def _guarded(self, work: Callable[..., None], *given: object) -> None:
@@ -155,11 +171,12 @@ class ShardWriter:
             except BaseException as error:
                 self._error = error
 
-    def _gather(self, result: AttackResult, seconds: float) -> None:
-        columns = sample_columns(result, self._store)
-        self._figures.append(columns | {"elapsed_s": np.full(len(result), seconds)})
-        shown = np.isin(columns["index"], self._pictured)
-        self._pictures.append(picture_columns(result.take(torch.from_numpy(shown))))
+    def _gather(self, item: "Gathered") -> None:
+        *values, before, after = item.coming.read()
+        figures = dict(zip(item.names, values, strict=True))
+        columns = sample_columns(item.numbers, figures, self._store)
+        self._figures.append(columns | {"elapsed_s": np.full(len(item.numbers), item.seconds)})
+        self._pictures.append(picture_columns(item.pictured, before, after))
         if self._full():
             self._flush()
 

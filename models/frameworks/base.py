@@ -5,7 +5,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from dpa.kernels.reference import crop
+from dpa.kernels.reference import crop, whole_frame
 from dpa.models.errors import InputError
 from dpa.models.networks.config import NetworkConfig
 from dpa.models.networks.decoder import Decoder
@@ -67,8 +67,7 @@ class DisentangledNetwork(nn.Module):
 
     def localise(self, frames: Tensor) -> Tensor:
         """[B, 3, H, W] in [0, 1] → box θ [B, 4], differentiable."""
-        whole = frames.new_tensor([1.0, 1.0, 0.0, 0.0]).expand(frames.shape[0], 4)
-        return self.localise_thumbnails(crop(frames, whole, self.localiser_size))
+        return self.localise_thumbnails(crop(frames, whole_frame(frames), self.localiser_size))
 
     def crop(self, frames: Tensor, box: Tensor) -> Tensor:
         """[B, 3, H, W], [B, 4] → [B, 3, s, s], bilinear, zero outside the frame."""

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dpa.kernels.reference import whole_frame
 from dpa.models.errors import InputError
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.networks.config import NetworkSizes
@@ -67,7 +68,7 @@ class ProgramNetwork(DisentangledNetwork):
 
     def localise(self, frames: Tensor) -> Tensor:
         """The whole frame: a program finds the person itself."""
-        return frames.new_tensor([1.0, 1.0, 0.0, 0.0]).expand(frames.shape[0], 4)
+        return whole_frame(frames)
 
     def localise_thumbnails(self, thumbnails: Tensor) -> Tensor:
         """Raises NoGradient: a program takes whole frames."""

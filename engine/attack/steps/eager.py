@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dpa.engine.attack.calls import padded_calls
 from dpa.engine.attack.objective import Objective
 from dpa.engine.attack.state import Rows, Scene
 
@@ -44,15 +43,6 @@ class StepBackend:
         """The same in calls of at most `rows`; its smallest call stays."""
         sizes = tuple(size for size in self.sizes if size <= rows)
         return replace(self, sizes=sizes or self.sizes[:1])
-
-
-def evaluate(backend: StepBackend, h_a: Tensor, scene: Scene) -> StepResult:
-    """Any number n ≥ 1 of rows through the back-end's own sizes."""
-    parts = [
-        backend.step(h_a[rows], scene.take(rows)).head(taken)
-        for rows, taken in padded_calls(len(h_a), backend.sizes, h_a.device)
-    ]
-    return StepResult.cat(parts)
 
 
 def no_prefix(pose_code: Tensor) -> Tensor:

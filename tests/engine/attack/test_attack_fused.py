@@ -28,7 +28,7 @@ def both_steps(world, dtype, freeze_box=False):
         max_steps=1,
     )
     batch = FrameBatch(torch.arange(len(world.frames)), world.frames, world.plate_index)
-    (slots,) = preparation.queue([batch], pytest.fail)
+    slots = preparation.prepare(batch)
     torch.manual_seed(1)
     for scale in (0.1, 1.0):
         h_a = slots.h_a + scale * torch.randn_like(slots.h_a)

@@ -22,8 +22,7 @@ def prepared(world):
         max_steps=1,
     )
     batch = FrameBatch(torch.arange(len(world.frames)), world.frames, world.plate_index)
-    (slots,) = preparation.queue([batch], pytest.fail)
-    return slots
+    return preparation.prepare(batch)
 
 
 @pytest.mark.parametrize("freeze_box", [False, True])

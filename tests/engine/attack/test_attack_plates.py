@@ -41,7 +41,7 @@ def test_every_sample_sees_its_plate_until_it_is_released(store):
             assert seen(window, sample) == [store.plate[number]]
         while len(running) > 3:
             ended = int(rng.choice(list(running)))
-            window.release(running.pop(ended).index)
+            window.release(running.pop(ended).index.tolist())
     assert window.plates is tensor
     assert tensor.shape == (4, 3, 4, 4)
 
@@ -50,7 +50,7 @@ def test_samples_share_a_plate(store):
     window = PlateWindow(store, 2, torch.device("cpu"))
     admitted = window.admit(batch(store, 1, 13, 25))
     assert seen(window, admitted) == [5, 5, 5]
-    window.release(torch.tensor([1, 25]))
+    window.release([1, 25])
     other = window.admit(batch(store, 2))
     assert (seen(window, admitted), seen(window, other)) == ([5, 5, 5], [10])
 

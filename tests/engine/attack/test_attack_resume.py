@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from dpa.engine.attack import resume as inputs
 from dpa.engine.attack import run as attack_run
+from dpa.engine.attack import scheduler
 from dpa.engine.attack import writer as writing
 from dpa.engine.attack.resume import OptionWithResume, OtherSetting
 from dpa.engine.cli.attack import attack
@@ -31,9 +32,11 @@ ROWS = 3
 
 DYING = """
 import os, signal, sys
-import dpa.engine.attack.writer as writer, dpa.engine.runs.shards as shards, dpa.export.cached_pose as poses
+import dpa.engine.attack.scheduler as scheduler, dpa.engine.attack.writer as writer
+import dpa.engine.runs.shards as shards, dpa.export.cached_pose as poses
 poses.cached_pose_session = lambda network: network.predict
 where, write_number, writer.SHARD_ROWS = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+writer.SHARD_SECONDS, scheduler.PATIENCE = float("inf"), 1
 write, writes = shards.pq.write_table, 0
 def dying(table, path, **options):
     global writes
@@ -74,6 +77,10 @@ def command(monkeypatch, request):
         monkeypatch.setattr(attack_report, "write_attack_report", lambda run, results, store: run.path)
     monkeypatch.setattr("dpa.export.cached_pose.cached_pose_session", lambda network: network.predict)
     monkeypatch.setattr(writing, "SHARD_ROWS", ROWS)
+    monkeypatch.setattr(
+        writing, "SHARD_SECONDS", float("inf")
+    )  # shards are cut by count alone, not by a clock
+    monkeypatch.setattr(scheduler, "PATIENCE", 1)
     app = typer.Typer(pretty_exceptions_enable=False)
     app.command()(attack)
     return lambda *arguments: CliRunner().invoke(app, ["--json", *map(str, arguments)])
@@ -157,9 +164,9 @@ def test_an_interrupted_run_keeps_every_sample_that_had_ended(command, given, tm
     handed = []
     take_over = writing.ShardWriter.__call__
 
-    def interrupted(self, result):
-        take_over(self, result)
-        handed.extend(result.index.tolist())
+    def interrupted(self, result, numbers):
+        take_over(self, result, numbers)
+        handed.extend(numbers)
         if len(handed) >= 4:
             raise KeyboardInterrupt
 
@@ -225,9 +232,9 @@ def test_the_back_end_that_was_picked_is_picked_again(command, given, tmp_path, 
     """`auto` measures, and may find another the next time."""
     make_backend, asked = attack_run.make_backend, []
 
-    def make(generator, target, plates, config):
+    def make(generator, target, plates, config, exporter):
         asked.append(config.backend)
-        return make_backend(generator, target, plates, config.model_copy(update={"backend": "eager"}))
+        return make_backend(generator, target, plates, config.having(backend="eager"), exporter)
 
     monkeypatch.setattr(attack_run, "make_backend", make)
     assert command(*given, "--backend", "auto", "--out", tmp_path / "run").exit_code == 0
