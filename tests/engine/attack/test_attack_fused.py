@@ -26,6 +26,7 @@ def both_steps(world, dtype, freeze_box=False):
         lambda frames: network.predict(frames).detach(),
         fused.prefix,
         max_steps=1,
+        min_error_mm=float("inf"),
     )
     batch = FrameBatch(torch.arange(len(world.frames)), world.frames, world.plate_index)
     slots = preparation.prepare(batch)

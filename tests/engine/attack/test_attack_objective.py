@@ -20,6 +20,7 @@ def prepared(world):
         lambda frames: network.predict(frames).detach(),
         prefix=lambda h_p: h_p[:, :0],
         max_steps=1,
+        min_error_mm=float("inf"),
     )
     batch = FrameBatch(torch.arange(len(world.frames)), world.frames, world.plate_index)
     return preparation.prepare(batch)
