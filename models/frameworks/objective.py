@@ -49,9 +49,10 @@ class SynchronisedViews:
         picks = rng.integers(len(self.sequences), size=size // self.group)
         return np.concatenate([self._one(self.sequences[pick], rng) for pick in picks])
 
-    def _one(self, views: Rows, rng: np.random.Generator) -> Rows:
-        instants = rng.choice(len(views), 2, replace=False)
-        return np.concatenate([views[t, rng.choice(views.shape[1], 2, replace=False)] for t in instants])
+    def _one(self, instants: list[Rows], rng: np.random.Generator) -> Rows:
+        chosen = rng.choice(len(instants), 2, replace=False)
+        pairs = [instants[t][rng.choice(len(instants[t]), 2, replace=False)] for t in chosen]
+        return np.concatenate(pairs)
 
 
 def _by_sequence(store: PackedStore, rows: Rows) -> list[Rows]:
@@ -60,15 +61,12 @@ def _by_sequence(store: PackedStore, rows: Rows) -> list[Rows]:
     return np.split(order, starts)
 
 
-def _instants_by_cameras(store: PackedStore, sequence: Rows) -> Rows | None:
-    """[instants, cameras] rows, or None where two of each are not to be had."""
-    cameras = len(np.unique(store.camera[sequence]))
-    frames, seen_by = np.unique(store.frame[sequence], return_counts=True)
-    # Real films have gaps: instants that a camera missed would pair different moments.
-    complete = sequence[np.isin(store.frame[sequence], frames[seen_by == cameras])]
-    if cameras < 2 or len(complete) < 2 * cameras:
-        return None
-    return complete.reshape(-1, cameras)
+def _instants_by_cameras(store: PackedStore, sequence: Rows) -> list[Rows] | None:
+    """Rows of each instant that two cameras or more saw, or None where there are no two such instants. Real
+    films have gaps, and cameras that end early: a pair is enough."""
+    starts = np.flatnonzero(np.diff(store.frame[sequence])) + 1
+    instants = [rows for rows in np.split(sequence, starts) if len(rows) >= 2]
+    return instants if len(instants) >= 2 else None
 
 
 class VideoPairs:

@@ -1,5 +1,6 @@
 """Batches prepared ahead of the training step, in a thread of their own."""
 
+import logging
 import queue
 import threading
 import time
@@ -14,6 +15,7 @@ from torch import Tensor
 from dpa.models import distributed
 from dpa.models.data.store import PackedStore
 from dpa.models.devices import is_gpu, upload
+from dpa.models.errors import InputError
 from dpa.models.frameworks.objective import FrameBatch, LabelledBatch, Sampler
 
 
@@ -84,11 +86,35 @@ def _resident(store: PackedStore, device: torch.device, piece: int = 4096) -> Te
 def split_sequences(
     store: PackedStore, held_out: float, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows for training and for validation; whole sequences go to one side or the other."""
+    """Rows for training and for validation; whole sequences go to one side or the other.
+
+    Of a single sequence its last instants are held out, which is said in the log: they look like those that
+    train. Raises InputError where there is one instant alone.
+    """
     sequences = np.unique(store.sequence)
+    if len(sequences) == 1:
+        return _split_instants(store, held_out)
     count = min(max(1, round(held_out * len(sequences))), len(sequences) - 1)
     kept = np.random.default_rng([seed, 0x5EED]).permutation(sequences)[:count]
     outside = np.isin(store.sequence, kept)
+    return np.flatnonzero(~outside), np.flatnonzero(outside)
+
+
+def _split_instants(store: PackedStore, held_out: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The only sequence's first and last instants."""
+    instants = np.unique(store.frame)
+    if len(instants) < 2:
+        raise InputError(
+            found=f"{store.path}: one instant of one sequence",
+            expected="two instants at least: one to train on, one to validate with",
+            remedy="add clips, or import more frames of this one",
+        )
+    count = min(max(1, round(held_out * len(instants))), len(instants) - 1)
+    logging.getLogger(__name__).warning(
+        "%s holds one sequence: its last %d of %d instants validate, though they look like the rest",
+        store.path, count, len(instants),
+    )  # fmt: skip
+    outside = store.frame >= instants[-count]
     return np.flatnonzero(~outside), np.flatnonzero(outside)
 
 

@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from dpa.models.artefacts import NotOurs
-from dpa.models.data.store import PackedStore
+from dpa.models.data.contract import COLUMNS
+from dpa.models.data.store import PackedStore, PackedStoreWriter
+from dpa.models.errors import InputError
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.frameworks.reconstruction import MARGIN, background_boxes
 from dpa.models.networks import config as network_config
@@ -145,6 +147,35 @@ def test_sequences_are_never_shared_by_training_and_validation(squares: PackedSt
     train, held_out = split_sequences(squares, 0.3, 0)
     assert not set(squares.sequence[train]) & set(squares.sequence[held_out])
     assert len(train) + len(held_out) == len(squares) and len(held_out)
+
+
+def test_a_single_sequence_validates_on_its_last_instants(
+    squares: PackedStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Never an empty side; one instant alone cannot be split."""
+    for instants, held in ((4, 1), (2, 1), (1, None)):
+        rows = np.flatnonzero((squares.sequence == 2) & (squares.frame < instants))
+        columns = {name: getattr(squares, name)[rows] for name in COLUMNS.names or ()}
+        with PackedStoreWriter(
+            tmp_path / str(instants),
+            cameras=squares.cameras,
+            plates=np.asarray(squares.plates),
+            fps=10,
+            seed=0,
+            source="test",
+            count=len(rows),
+        ) as writer:
+            masks = squares.silhouettes(rows)
+            writer.write(0, squares.frames_u8_at(rows), masks, np.asarray(squares.poses[rows]), columns)
+        store = PackedStore.open(tmp_path / str(instants))
+        if held is None:
+            with pytest.raises(InputError, match="one instant of one sequence"):
+                split_sequences(store, 0.05, 0)
+            continue
+        train, held_out = split_sequences(store, 0.05, 0)
+        assert set(store.frame[held_out]) == {instants - 1} and len(train) + len(held_out) == len(store)
+        assert set(store.frame[train]) == set(range(instants - 1))
+    assert "one sequence" in caplog.text
 
 
 def test_the_regressor_learns_a_linear_map_it_was_shown(tiny_config: NetworkConfig) -> None:
