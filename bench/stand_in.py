@@ -105,6 +105,10 @@ class StandIn(Tensor):
         Tensor.data.__set__(self, value)  # type: ignore[attr-defined]
         self.wrapped = value.wrapped
 
+    def data_ptr(self) -> int:
+        """An address that the CPU can read."""
+        return self.wrapped.data_ptr()
+
     def untyped_storage(self) -> torch.UntypedStorage:
         """Whose address tells which tensors share their memory."""
         return self.wrapped.untyped_storage()
@@ -228,6 +232,8 @@ def _arrive(count: int | None = None) -> None:
 
 class Stream:
     """The one stream there is: work is done when it is asked for."""
+
+    cuda_stream = 0
 
     def __init__(self, device: Any = None, **_: Any) -> None:
         self.device = torch.device(NAME, 0)

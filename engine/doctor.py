@@ -3,9 +3,9 @@ providers name what was compiled in, not what works on the machine."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from importlib import metadata
+from importlib import import_module, metadata
 from importlib.util import find_spec
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from packaging.requirements import Requirement
@@ -42,15 +42,15 @@ class Examination:
 
 def examine() -> Examination:
     """Tries everything; takes a few seconds."""
-    installed = versions()
+    installed, found = versions(), devices()  # which loads PyTorch, and with it CUDA's libraries
     conflicts = []
     if "onnxruntime" in installed and "onnxruntime-gpu" in installed:
         conflicts.append(
             "onnxruntime and onnxruntime-gpu are both installed and overwrite each other: "
             "pip uninstall both, then install one of the extras cpu and gpu"
         )
-    backends = [_kernel(), *_onnxruntime(), *_openvino(), _tensorrt()]
-    return Examination(installed, devices(), backends, missing_packages(), conflicts)
+    backends = [_kernel(), *_cuda_kernels(), _cuda_graph(), *_onnxruntime(), *_openvino(), *_tensorrt()]
+    return Examination(installed, found, backends, missing_packages(), conflicts)
 
 
 def missing_packages() -> dict[str, list[str]]:
@@ -122,12 +122,64 @@ def _kernel() -> Finding:
     return _try(name, attempt)
 
 
+NO_GPU = "needs a GPU that PyTorch sees"
+
+
+def _cuda_kernels() -> list[Finding]:
+    """Every way of loading the CUDA kernels, each with a result that is compared with the twin's."""
+    import torch
+
+    from dpa.kernels import cuda, reference
+    from dpa.kernels.inputs import Inputs
+
+    def attempt(way: Callable[[torch.device], cuda.CudaKernels]) -> str:
+        device = torch.device("cuda", 0)
+        box = torch.tensor([[0.7, 0.6, 0.1, -0.1]], device=device)
+        colours, plate = (torch.rand(1, 3, side, side, device=device) for side in (8, 12))
+        index = torch.zeros(1, dtype=torch.int64, device=device)
+        given = Inputs(colours, colours[:, :1].contiguous(), box, plate, index, box)
+        out = torch.empty_like(colours)
+        way(device).forward(given, out)
+        if not torch.allclose(out, reference.composite_crop(*given, size=8), atol=1e-4):
+            raise ArithmeticError("its picture is not the PyTorch twin's")
+        return torch.cuda.get_device_name(device)
+
+    names = {name: f"CUDA kernel, {name}" for name in cuda.WAYS}
+    if not torch.cuda.is_available():
+        return [Finding(name, "absent", NO_GPU) for name in names.values()]
+    return [_try(names[name], lambda way=way: attempt(way)) for name, way in cuda.WAYS.items()]  # type: ignore[misc]
+
+
+def _cuda_graph() -> Finding:
+    import torch
+
+    if not torch.cuda.is_available():
+        return Finding("CUDA graph", "absent", NO_GPU)
+
+    def attempt() -> str:
+        x = torch.tensor(X, device="cuda")
+        (x + x).sum().item()  # what the first call loads must not be captured
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            y = x + x
+        y.zero_()
+        graph.replay()
+        _expect_double(y.cpu().numpy())
+        return f"captured and replayed, CUDA {torch.version.cuda}"
+
+    return _try("CUDA graph", attempt)
+
+
 def _onnxruntime() -> list[Finding]:
     if find_spec("onnxruntime") is None:
         return [
             Finding("ONNX Runtime", "absent", 'PyTorch takes its place; pip install ".[cpu]" or ".[gpu]"')
         ]
     import onnxruntime
+
+    from dpa.engine.sessions.onnxruntime_session import load_cuda_libraries
+
+    load_cuda_libraries(onnxruntime)
 
     def attempt(provider: str) -> str:
         options = onnxruntime.SessionOptions()
@@ -162,22 +214,45 @@ def _openvino() -> list[Finding]:
     return [_try(f"OpenVINO {name}", lambda name=name: attempt(name)) for name in core.available_devices]  # type: ignore[misc]
 
 
-def _tensorrt() -> Finding:
+def _tensorrt() -> list[Finding]:
     module = next((name for name in ("tensorrt", "tensorrt_rtx") if find_spec(name) is not None), None)
     if module is None:
-        return Finding("TensorRT builder", "absent", 'pip install ".[trt]", or ".[trt-rtx]" without a GPU')
+        return [Finding("TensorRT builder", "absent", 'pip install ".[trt]", or ".[trt-rtx]" without a GPU')]
+    import torch
 
-    def attempt() -> str:
-        from importlib import import_module
+    trt = import_module(module)
+    logger = trt.Logger(trt.Logger.ERROR)
 
-        trt = import_module(module)
-        logger = trt.Logger(trt.Logger.ERROR)
+    def build() -> Any:
         builder = trt.Builder(logger)
         network = builder.create_network(0)
         if not trt.OnnxParser(network, logger).parse(one_node()):
             raise RuntimeError("the parser refused a one-node network")
-        if builder.build_serialized_network(network, builder.create_builder_config()) is None:
+        plan = builder.build_serialized_network(network, builder.create_builder_config())
+        if plan is None:
             raise RuntimeError("no plan could be built for a one-node network")
-        return f"{module} {trt.__version__}; builds plans (running them is not tried here)"
+        return plan
 
-    return _try("TensorRT builder", attempt)
+    def attempt() -> str:
+        build()
+        return f"{module} {trt.__version__}; builds plans"
+
+    def run() -> str:
+        runtime = trt.Runtime(logger)
+        engine = runtime.deserialize_cuda_engine(build())
+        context = engine.create_execution_context()
+        x = torch.tensor(X, device="cuda")
+        y = torch.empty_like(x)
+        for name, tensor in (("x", x), ("y", y)):
+            context.set_tensor_address(name, tensor.data_ptr())
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        stream.wait_stream(torch.cuda.current_stream())
+        if not context.execute_async_v3(stream.cuda_stream):
+            raise RuntimeError("the call could not be enqueued")
+        stream.synchronize()
+        _expect_double(y.cpu().numpy())
+        return f"{module} {trt.__version__}; runs plans"
+
+    name = "TensorRT plan"
+    ran = _try(name, run) if torch.cuda.is_available() else Finding(name, "absent", NO_GPU)
+    return [_try("TensorRT builder", attempt), ran]

@@ -1,8 +1,8 @@
 """TensorRT plans under the Session protocol: one execution context, one set of buffers and one CUDA
 graph for each bucket. A batch of any size is cut into pieces, the last one padded.
 
-Never executed: it was written on machines without a GPU. What the tests reach is building plans,
-choosing buckets and every refusal before the driver is needed.
+Never executed: it was written on machines without a GPU. What the tests reach is building plans, choosing
+buckets, every refusal before the driver is needed, and a lane around a context that only pretends.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +15,7 @@ from torch import Tensor
 from dpa.engine.sessions.errors import RefusedModel, failures_named
 from dpa.engine.sessions.protocol import TORCH_DTYPES, A, TensorSpec, bind
 from dpa.engine.sessions.tensorrt_plans import import_tensorrt, new_logger, require_gpu
+from dpa.models.devices import records_graphs
 
 Padded = Callable[[int, dict[str, Tensor]], dict[str, Tensor]]
 """(bucket, inputs [n, …] with n ≤ bucket) → outputs [n, …]."""
@@ -53,9 +54,9 @@ class TensorRtSession:
 
     def __init__(self, plan: bytes, buckets: tuple[int, ...], device: str = "cuda") -> None:
         self._device = require_gpu(device)
-        trt = import_tensorrt()
+        self._trt = trt = import_tensorrt()
         self._buckets = buckets
-        self._lanes: dict[int, _Lane] = {}
+        self._lanes: dict[int, Lane] = {}
         with torch.cuda.device(self._device):
             logger, errors = new_logger(trt)
             self._runtime = trt.Runtime(logger)  # must outlive the engine
@@ -100,7 +101,9 @@ class TensorRtSession:
     def _run_padded(self, bucket: int, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         if bucket not in self._lanes:
             index = self._buckets.index(bucket)
-            self._lanes[bucket] = _Lane(self._engine, index, bucket, self.inputs, self.outputs, self._device)
+            self._lanes[bucket] = Lane(
+                self._trt, self._engine, index, bucket, self.inputs, self.outputs, self._device
+            )
         return self._lanes[bucket].run(tensors)
 
     def _spec(self, trt: Any, name: str, shape: Any) -> TensorSpec:
@@ -109,11 +112,17 @@ class TensorRtSession:
         return TensorSpec(name, (None, *(int(size) for size in tuple(shape)[1:])), str(dtype))
 
 
-class _Lane:
-    """One bucket: its context, its buffers, and the CUDA graph of one call."""
+class Lane:
+    """One bucket: its context, its buffers and, where the stream can be captured, the CUDA graph of one call.
+
+    A plan of tensorrt_rtx finishes compiling when it runs, and a context that takes memory of its own, or
+    compiles a kernel late, cannot be captured: it is told to compile at once and given its memory here, and
+    is asked before anything is captured. Without a graph a call is enqueued plainly.
+    """
 
     def __init__(
         self,
+        trt: Any,
         engine: Any,
         profile: int,
         bucket: int,
@@ -122,22 +131,34 @@ class _Lane:
         device: torch.device,
     ) -> None:
         self._device = device
-        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        self._context = engine.create_execution_context()
-        self._context.set_optimization_profile_async(profile, self._stream.cuda_stream)
+        self._module = torch.get_device_module(device)
+        self._stream = self._module.Stream(device)
         self._inputs = {spec.name: _buffer(spec, bucket, device) for spec in inputs}
         self._outputs = {spec.name: _buffer(spec, bucket, device) for spec in outputs}
+        self._context = engine.create_execution_context(*_strategies(trt, engine))
+        self._context.set_optimization_profile_async(profile, self._stream.cuda_stream)
         for name, value in self._inputs.items():
             self._context.set_input_shape(name, tuple(value.shape))
+        if hasattr(trt, "IRuntimeConfig"):
+            size = engine.get_device_memory_size_for_profile_v2(profile)
+            self._memory = torch.empty(max(1, size), dtype=torch.uint8, device=device)
+            self._context.set_device_memory(self._memory.data_ptr(), self._memory.numel())
         for name, value in (self._inputs | self._outputs).items():
             self._context.set_tensor_address(name, value.data_ptr())
-        # one plain call first: TensorRT allocates and initialises then, which must not be captured
-        self._stream.wait_stream(torch.cuda.current_stream(device))
+        # one plain call first: TensorRT initialises and, with tensorrt_rtx, compiles then
+        self._stream.wait_stream(self._module.current_stream(device))
         self._execute()
         self._stream.synchronize()
-        self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph, stream=self._stream):
-            self._execute()
+        self._graph: Any = None
+        if records_graphs(device) and self._capturable():
+            self._graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self._graph, stream=self._stream):
+                self._execute()
+
+    def _capturable(self) -> bool:
+        """tensorrt itself promises it; tensorrt_rtx answers."""
+        ask = getattr(self._context, "is_stream_capturable", None)
+        return ask is None or bool(ask(self._stream.cuda_stream))
 
     def _execute(self) -> None:
         if not self._context.execute_async_v3(self._stream.cuda_stream):
@@ -145,20 +166,35 @@ class _Lane:
 
     def run(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         """Inputs [n, …], n ≤ bucket → outputs [n, …]. Rows beyond n compute on whatever is there."""
-        current = torch.cuda.current_stream(self._device)
+        current = self._module.current_stream(self._device)
         self._stream.wait_stream(current)
-        with torch.cuda.stream(self._stream):
+        with self._module.stream(self._stream):
             for name, value in tensors.items():
                 count = value.shape[0]
                 self._inputs[name][:count].copy_(value, non_blocking=True)
                 if value.is_cuda:
                     value.record_stream(self._stream)
-            self._graph.replay()
+            if self._graph is None:
+                self._execute()
+            else:
+                self._graph.replay()
             made = {name: value[:count].clone() for name, value in self._outputs.items()}
         current.wait_stream(self._stream)
         for value in made.values():
-            value.record_stream(current)
+            if value.is_cuda:
+                value.record_stream(current)
         return made
+
+
+def _strategies(trt: Any, engine: Any) -> tuple[Any, ...]:
+    """What a context of tensorrt_rtx is made with: our memory, and every kernel compiled at once. TensorRT
+    itself needs neither."""
+    if not hasattr(trt, "IRuntimeConfig"):
+        return ()
+    config = engine.create_runtime_config()
+    config.set_execution_context_allocation_strategy(trt.ExecutionContextAllocationStrategy.USER_MANAGED)
+    config.dynamic_shapes_kernel_specialization_strategy = trt.DynamicShapesKernelSpecializationStrategy.EAGER
+    return (config,)
 
 
 def _buffer(spec: TensorSpec, bucket: int, device: torch.device) -> Tensor:

@@ -1,6 +1,7 @@
 """doctor: says what works only after it has tried, and never falls over what does not."""
 
 import json
+import subprocess
 import sys
 import types
 from email.message import Message
@@ -9,6 +10,7 @@ from importlib import metadata
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx.reference import ReferenceEvaluator
 from typer.testing import CliRunner
 
@@ -56,6 +58,32 @@ def test_a_provider_that_is_listed_but_does_not_run(monkeypatch: pytest.MonkeyPa
     assert found["Exploding"].detail == "MemoryError"
 
 
+def test_cudas_libraries_are_loaded_before_onnx_runtime_is_tried() -> None:
+    """Its CUDA provider finds them only where PyTorch has loaded them, or where it is told to itself."""
+    script = (
+        "import sys, types\n"
+        "fake, told = types.ModuleType('onnxruntime'), []\n"
+        "def providers():\n"
+        "    print('torch' in sys.modules, told)\n"
+        "    return []\n"
+        "fake.preload_dlls = lambda: told.append('preloaded')\n"
+        "fake.get_available_providers = providers\n"
+        "sys.modules['onnxruntime'] = fake\n"
+        "from dpa.engine import doctor\n"
+        "doctor.find_spec = lambda name: object() if name == 'onnxruntime' else None\n"
+        "doctor.examine()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "True ['preloaded']\n"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_what_only_a_gpu_can_show_is_named_without_one() -> None:
+    found = {finding.name: finding for finding in doctor.examine().backends}
+    for name in ("CUDA kernel, packaged image", "CUDA kernel, compiled at run time", "CUDA graph"):
+        assert (found[name].state, found[name].detail) == ("absent", "needs a GPU that PyTorch sees")
+
+
 def test_a_wrong_answer_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     class Wrong(FakeRuntime.InferenceSession):
         def run(self, names: None, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
@@ -70,7 +98,7 @@ def test_a_wrong_answer_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nothing_installed_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "find_spec", lambda name: None)
-    found = [doctor._kernel(), *doctor._onnxruntime(), *doctor._openvino(), doctor._tensorrt()]
+    found = [doctor._kernel(), *doctor._onnxruntime(), *doctor._openvino(), *doctor._tensorrt()]
     assert [finding.state for finding in found] == ["absent"] * 4
 
 
