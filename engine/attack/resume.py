@@ -184,17 +184,18 @@ class Kept:
 
 
 def keep_whole_shards(run: RunDirectory) -> Kept:
-    """Removes what was half written, shards that cannot be read and pictures without their samples, and
-    says what is left. A new run has nothing yet."""
+    """Removes what was half written and pictures without their samples, sets damaged shards aside, and says
+    what is left. A new run has nothing yet."""
     run.remove_partial_files()
     parts: dict[int, dict[str, Column]] = {}
     for number in run.shard_numbers(SAMPLES):
         try:
-            run.read_shard(PICTURES, number, ["index"])
+            run.read_shard(PICTURES, number)  # all of it: damage among the pictures shows in no other column
             part = run.read_shard(SAMPLES, number)
         except BadShard as error:
-            log.warning("discarded, its samples are attacked again: %s", str(error).splitlines()[0])
-            run.discard_shard(SAMPLES, number)
+            log.warning("set aside, its samples are attacked again: %s", str(error).splitlines()[0])
+            run.set_aside(SAMPLES, number)
+            run.set_aside(PICTURES, number)
         else:
             parts[number] = {name: part[name] for name in ("index", "success", "elapsed_s")}
     for number in set(run.shard_numbers(PICTURES)) - set(parts):

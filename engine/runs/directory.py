@@ -19,7 +19,14 @@ from numpy.typing import NDArray
 
 from dpa.engine.runs.environment import environment
 from dpa.engine.runs.errors import IncompleteRun, NotARun, RunBusy, RunExists
-from dpa.engine.runs.shards import discard_shard, read_shard, read_shards, shard_numbers, write_shard
+from dpa.engine.runs.shards import (
+    discard_shard,
+    read_shard,
+    read_shards,
+    set_aside,
+    shard_numbers,
+    write_shard,
+)
 from dpa.models.atomic import disk_full_named, replacing, sync_folder, write_json, write_text
 from dpa.models.config import to_yaml
 from dpa.models.documents import BadDocument, read_json, read_yaml
@@ -145,6 +152,10 @@ class RunDirectory:
     def shard_numbers(self, name: str) -> list[int]:
         """The parts of a table that are there, ascending: where a stopped run can go on."""
         return shard_numbers(self.path / name)
+
+    def set_aside(self, name: str, index: int) -> None:
+        """Puts part number `index` of a table, which is damaged, beside it under another name."""
+        set_aside(self.path / name, index)
 
     def discard_shard(self, name: str, index: int) -> None:
         """Removes part number `index` of a table, if it is there."""

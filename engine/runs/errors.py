@@ -67,6 +67,7 @@ class BadShard(InputError):
     def __init__(self, path: Path, found: str) -> None:
         super().__init__(
             found=f"{path}: {found}",
-            expected="parts as this version writes them, numbered from 0",
-            remedy="run the command again",
+            expected="whole parts, numbered from 0",
+            remedy="go on with `dpa-engine attack --resume`, which does damaged parts again; otherwise run"
+            " the command again",
         )

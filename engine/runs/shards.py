@@ -18,7 +18,7 @@ def write_shard(folder: Path, index: int, table: Mapping[str, NDArray[np.generic
     with disk_full_named(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with replacing(_file(folder, index)) as temporary:
-        pq.write_table(to_table(table), temporary, compression="zstd")
+        pq.write_table(to_table(table), temporary, compression="zstd", write_page_checksum=True)
 
 
 def shard_numbers(folder: Path) -> list[int]:
@@ -29,11 +29,12 @@ def shard_numbers(folder: Path) -> list[int]:
 def read_shard(
     folder: Path, index: int, columns: Sequence[str] | None = None
 ) -> dict[str, NDArray[np.generic]]:
-    """Part number `index`; only some columns, where they are named. Raises BadShard if it is absent or
-    damaged."""
+    """Part number `index`; only some columns, where they are named. Raises BadShard if it is absent, or what
+    is read is damaged, by the checksum of every page."""
     file = _file(folder, index)
     try:
-        return from_table(pq.read_table(file, columns=None if columns is None else list(columns)))
+        wanted = None if columns is None else list(columns)
+        return from_table(pq.read_table(file, columns=wanted, page_checksum_verification=True))
     except (pa.ArrowException, ValueError, OSError) as error:
         raise BadShard(file, str(error)) from error
 
@@ -41,6 +42,13 @@ def read_shard(
 def discard_shard(folder: Path, index: int) -> None:
     """Removes part number `index`, if it is there."""
     _file(folder, index).unlink(missing_ok=True)
+
+
+def set_aside(folder: Path, index: int) -> None:
+    """Puts a damaged part where nobody reads it, NNNNN.parquet.damaged, for whoever wants to know why."""
+    file = _file(folder, index)
+    if file.exists():
+        file.replace(file.with_name(f"{file.name}.damaged"))
 
 
 def read_shards(folder: Path, columns: Sequence[str] | None = None) -> dict[str, NDArray[np.generic]]:

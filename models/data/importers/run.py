@@ -143,7 +143,7 @@ def _made(
             progress(finished, total)
     found = [open_shard(folder, task) for task in tasks]
     missing = [task for task, shard in zip(tasks, found, strict=True) if shard is None]
-    for stand in {task.stand for task in missing}:
+    for stand in {task.stand for task in tasks}:
         stand_plate(folder, [task for task in tasks if task.stand == stand])
     done = {shard.number: shard for shard in found if shard is not None}
     done |= {shard.number: shard for shard in in_pool(find_people, folder, missing, workers)}

@@ -2,10 +2,12 @@
 are there, its plate is made of them; then people are found, and the view is measured. What is done is told
 by `.read.json` and `.json`, written last; a killed process leaves a shard without."""
 
+import logging
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ from numpy.typing import NDArray
 
 from dpa.models.atomic import disk_full_named, sync_file, write_json
 from dpa.models.data.checks import Clip, Figures, Sample, measured, sampled
-from dpa.models.documents import read_json
+from dpa.models.documents import BadDocument, read_json
 
 from .background import box_of, median_plate, silhouette
 from .catalogue import PictureFiles, ReaderLost, View
@@ -32,6 +34,9 @@ MASKED: Final = 127
 """Of 255: a given mask is the person above it."""
 
 Done = TypeVar("Done")
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -90,9 +95,9 @@ def shard_path(folder: Path, number: int, what: str) -> Path:
 
 
 def open_shard(folder: Path, task: Task) -> Shard | None:
-    """A finished shard, or None."""
+    """A finished shard; None where there is none, or where a file of it is not as it was written."""
     facts = _facts(folder, task.number, "json")
-    if facts is None:
+    if facts is None or not was_read(folder, task):
         return None
     bad = tuple(Bad(*one) for one in facts["bad"])
     figures = None if facts["figures"] is None else Figures.from_json(facts["figures"])
@@ -106,10 +111,36 @@ def was_read(folder: Path, task: Task) -> bool:
 
 
 def _facts(folder: Path, number: int, what: str) -> Any:
+    """What a step noted at its end; None where it has not ended, or where the note or a file that it vouches
+    for is damaged: then the step is done again."""
+    path = shard_path(folder, number, what)
     try:
-        return read_json(shard_path(folder, number, what))
+        facts = read_json(path)
+        if facts["sums"] == {name: _sum_of(shard_path(folder, number, name)) for name in facts["sums"]}:
+            return facts
     except FileNotFoundError:
-        return None
+        if not path.exists():
+            return None
+    except (BadDocument, KeyError, TypeError):
+        pass
+    log.warning("%s: damaged, and done again", path.with_suffix(""))
+    path.unlink(missing_ok=True)
+    return None
+
+
+def _note(folder: Path, number: int, what: str, facts: Mapping[str, object], names: Sequence[str]) -> None:
+    """Ends a step: its facts, and the sums of the files that it wrote."""
+    sums = {name: _sum_of(shard_path(folder, number, name)) for name in names}
+    write_json(shard_path(folder, number, what), {**facts, "sums": sums})
+
+
+def _sum_of(path: Path) -> list[int]:
+    """Length and CRC-32: against damage, not against malice."""
+    total = 0
+    with path.open("rb") as file:
+        while data := file.read(1 << 20):
+            total = zlib.crc32(data, total)
+    return [path.stat().st_size, total]
 
 
 def read_view(folder: Path, task: Task) -> Task:
@@ -121,8 +152,9 @@ def read_view(folder: Path, task: Task) -> Task:
         for what, path in partial.items():
             sync_file(path)
             path.replace(names[what])
+    own = isinstance(task.view.plate, PictureFiles)  # otherwise a later step writes the plates
     facts = {"kept": kept, "bad": [[one.name, one.reason] for one in bad]}
-    write_json(shard_path(folder, task.number, "read.json"), facts)
+    _note(folder, task.number, "read.json", facts, ("frames", "plates") if own else ("frames",))
     return task
 
 
@@ -150,7 +182,7 @@ def _write_frames(frames: Path, plates: Path, view: View, fit: Fit) -> tuple[lis
 def stand_plate(folder: Path, tasks: Sequence[Task]) -> None:
     """Writes the plate that the views of one stand share: the median over the frames of all of them."""
     path = shard_path(folder, tasks[0].stand, "plate.npy")
-    if path.exists() or all(task.view.plate is not None for task in tasks):
+    if all(task.view.plate is not None for task in tasks) or _facts(folder, tasks[0].stand, "plate.json"):
         return
     films = [_read_frames(folder, task) for task in tasks]
     films = [frames for frames in films if len(frames)]
@@ -160,6 +192,7 @@ def stand_plate(folder: Path, tasks: Sequence[Task]) -> None:
     with disk_full_named(folder), partial.open("wb") as file:
         np.save(file, median_plate(films))
     partial.replace(path)
+    _note(folder, tasks[0].stand, "plate.json", {}, (path.name.partition(".")[2],))
 
 
 def _read_frames(folder: Path, task: Task) -> NDArray[np.uint8]:
@@ -206,7 +239,8 @@ def find_people(folder: Path, task: Task) -> Shard:
     left_out = [[one.name, one.reason] for one in bad]
     counts = {"read": read, "kept": len(rows), "plates": plates}
     told = None if figures is None else figures.to_json()
-    write_json(shard_path(folder, number, "json"), {**counts, "bad": left_out, "figures": told})
+    names = ("bits", "rows.npy", "plates") if plates else ("bits", "rows.npy")
+    _note(folder, number, "json", {**counts, "bad": left_out, "figures": told}, names)
     return Shard(folder, number, task.stand, read, len(rows), plates, tuple(bad), figures, fit.stored)
 
 

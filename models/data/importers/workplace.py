@@ -17,7 +17,7 @@ from dpa.models.artefacts import MARKER, claim
 from dpa.models.atomic import disk_full_named, write_json, write_text
 from dpa.models.data.contract import Camera
 from dpa.models.data.store_writer import PackedStoreWriter
-from dpa.models.documents import read_json
+from dpa.models.documents import BadDocument, read_json
 
 from .catalogue import Catalogue, ImportRunning, OtherImport, PictureFiles, View
 from .shard import Shard, Task, chunks, shard_path, stored_joints
@@ -58,11 +58,19 @@ def workplace(out: Path, plan: Mapping[str, object]) -> Iterator[Path]:
         known = folder / PLAN
         if not known.exists():
             write_json(known, plan)
-        elif read_json(known) != json.loads(json.dumps(plan)):
+        elif _noted(known) != json.loads(json.dumps(plan)):
             raise OtherImport(folder)
         _sweep(folder)
         yield folder
     _clear(folder)
+
+
+def _noted(plan: Path) -> object:
+    """The plan of the import that began; None where it cannot be read, which is then no plan of this one."""
+    try:
+        return read_json(plan)
+    except BadDocument:
+        return None
 
 
 def _began_before_markers(folder: Path) -> bool:

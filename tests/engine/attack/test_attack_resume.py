@@ -182,13 +182,21 @@ def test_damaged_shards_are_discarded_and_made_again(command, whole, given, tmp_
     for name in ("samples.parquet/00001.parquet", "adversarial/00003.parquet"):
         data = (run / name).read_bytes()
         (run / name).write_bytes(data[: len(data) // 2])
+    data = bytearray((run / "adversarial/00004.parquet").read_bytes())
+    data[len(data) // 2] ^= 1  # one bit of a picture
+    (run / "adversarial/00004.parquet").write_bytes(data)
     before = shards(run)
     with caplog.at_level(logging.WARNING):
         assert command("--resume", run).exit_code == 0
-    assert [record.getMessage().startswith("discarded") for record in caplog.records] == [True, True]
+    assert [record.getMessage().startswith("set aside") for record in caplog.records] == [True] * 3
     assert_equal_runs(run, whole)
     after = shards(run)
-    assert {name for name in before if before[name] != after[name]} == {"00001.parquet", "00003.parquet"}
+    assert {name for name in before if before[name] != after[name]} == {
+        "00001.parquet",
+        "00003.parquet",
+        "00004.parquet",
+    }
+    assert (run / "samples.parquet" / "00001.parquet.damaged").is_file()
 
 
 def test_nothing_is_left_to_attack(command, whole, monkeypatch):

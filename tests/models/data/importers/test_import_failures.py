@@ -21,6 +21,7 @@ from dpa.models.data.importers.catalogue import (
     BrokenAnnotations,
     Catalogue,
     NothingToImport,
+    OtherImport,
     PictureFiles,
     ReaderLost,
     View,
@@ -210,3 +211,35 @@ def test_an_import_removes_from_its_folder_only_what_it_put_there(tmp_path: Path
     import_catalogue(found, tmp_path, out, layout="x")
     assert [path.name for path in (tmp_path / "store.importing").iterdir()] == ["notes.txt"]
     assert out.is_dir()
+
+
+@pytest.mark.parametrize("what", ["frames", "bits", "rows.npy", "plate.npy", "json", "read.json"])
+@pytest.mark.parametrize("damage", ["bit", "cut", "gone"])
+def test_a_damaged_part_of_an_unfinished_import_is_done_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, damage: str
+) -> None:
+    found = catalogue(tmp_path / "src", 2)
+    import_catalogue(found, tmp_path, tmp_path / "whole", layout="x")
+    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+        patch.setattr("dpa.models.data.importers.run.assemble", lambda *_, **__: 1 / 0)
+        import_catalogue(found, tmp_path, tmp_path / "store", layout="x")
+    path = next((tmp_path / "store.importing").glob(f"000000.{what}"))
+    data = bytearray(path.read_bytes())
+    if damage == "gone":
+        path.unlink()
+    else:
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data if damage == "bit" else data[: len(data) // 2])
+    import_catalogue(found, tmp_path, tmp_path / "store", layout="x")
+    for one in sorted((tmp_path / "whole").iterdir()):
+        assert (tmp_path / "store" / one.name).read_bytes() == one.read_bytes(), one.name
+
+
+def test_a_damaged_plan_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = catalogue(tmp_path / "src", 1)
+    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+        patch.setattr("dpa.models.data.importers.run.assemble", lambda *_, **__: 1 / 0)
+        import_catalogue(found, tmp_path, tmp_path / "store", layout="x")
+    (tmp_path / "store.importing" / "plan.json").write_text("{")
+    with pytest.raises(OtherImport):
+        import_catalogue(found, tmp_path, tmp_path / "store", layout="x")
