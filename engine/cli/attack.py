@@ -62,7 +62,9 @@ def attack(
     if dry_run:
         typer.echo(to_yaml(settings), nl=False)
         return
-    store, networks = _load(settings)
+    from dpa.engine.api.attack import networks_of
+
+    networks, store = networks_of(settings), open_store(settings.source)
     natural = _natural(settings)
     if sweep:
         _sweep(settings, networks, store, natural, as_json)
@@ -70,36 +72,16 @@ def attack(
         _attack(settings, networks, store, natural, run or out, as_json)
 
 
-def _load(settings: "AttackRunConfig") -> "tuple[PackedStore, Networks]":
-    from dpa.engine.attack.run import Networks
-    from dpa.models.devices import pick_device
-    from dpa.models.frameworks.program import require_generator
-    from dpa.models.training.checkpoint import load_network
-
-    device = pick_device(settings.device)
-    target = load_network(settings.target).to(device)
-    same = settings.generator == settings.target
-    generator = target if same else load_network(settings.generator).to(device)
-    require_generator(generator)
-    return open_store(settings.source), Networks(generator, target)
-
-
-def _natural(settings: "AttackRunConfig") -> "PackedStore | None":
-    """People who show what appearances are natural; None for the source's own other clips."""
-    from dpa.engine.attack.natural import default_natural_set
+def _natural(settings: AttackRunConfig) -> "PackedStore | None":
+    from dpa.engine.api.attack import natural_set
     from dpa.engine.cli.progress import counted
-    from dpa.models.data.store import PackedStore
 
-    if settings.natural is not None:
-        return PackedStore.open(settings.natural)
-    if settings.source is not None:
-        return None
     with counted("dressing people anew (once)") as report:
-        return default_natural_set(report)
+        return natural_set(settings, report)
 
 
 def _attack(
-    settings: "AttackRunConfig",
+    settings: AttackRunConfig,
     networks: "Networks",
     store: "PackedStore",
     natural: "PackedStore | None",
@@ -109,47 +91,24 @@ def _attack(
     """place: the run to go on with, or where a new one begins."""
     import json
 
-    from dpa.engine.attack.resume import way_on
-    from dpa.engine.attack.run import run_attack
+    from dpa.engine.api.attack import carry_out
     from dpa.engine.attack.summary import require_sound
     from dpa.engine.cli.progress import of_attack, shown
-    from dpa.engine.evaluation_set import choose_samples
-    from dpa.engine.report.attack_report import write_attack_report
     from dpa.engine.runs.directory import RunDirectory
-    from dpa.export.cached_pose import cached_pose_session
-    from dpa.export.gradient import CachedGradients
-    from dpa.models.training.checkpoint import load_network
 
-    rows = choose_samples(store, settings.samples, settings.seed, settings.subjects)
     if isinstance(place, RunDirectory):
         run = place
     else:
         run = RunDirectory.create(place, "attack", settings.model_dump(mode="json"))
-    with run, way_on(run):
-        initial_pose = cached_pose_session(networks.target)
-        witness = None
-        if settings.witness is not None:
-            witness = load_network(settings.witness).to(networks.device)
-        with shown("attack") as show:
-            progress = of_attack(show, len(rows))
-            results = run_attack(
-                run,
-                networks,
-                store,
-                rows,
-                settings,
-                initial_pose,
-                progress,
-                CachedGradients(),
-                natural=natural,
-                witness=witness,
-            )
-        page = write_attack_report(run, results, store)
+    with shown("attack") as show:
+        progress = of_attack(show, min(settings.samples, len(store)))
+        done = carry_out(run, settings, networks, store, natural, progress)
+    results = dict(done.results)
     if as_json:
         typer.echo(json.dumps(results))
     else:
         _print_results(results, store.source)
-        typer.echo(f"report: {page}")
+        typer.echo(f"report: {done.report}")
     require_sound(results)
 
 

@@ -44,7 +44,7 @@ KEYS = {
 def run_command(tiny_world, tiny_store, tmp_path, monkeypatch):
     """(arguments) → the command's outcome, on a saved tiny network and the tiny store."""
     save_network(tiny_world(1, torch.float32).network, tmp_path / "network", {})
-    monkeypatch.setattr("dpa.export.cached_pose.cached_pose_session", lambda network: network.predict)
+    monkeypatch.setattr("dpa.engine.api.attack.cached_pose_session", lambda network: network.predict)
     app = typer.Typer(pretty_exceptions_enable=False)
     app.command()(attack)
     given = [str(tiny_store.path), "--target", str(tmp_path / "network"), "--device", "cpu"]

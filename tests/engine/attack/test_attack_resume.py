@@ -75,7 +75,7 @@ def command(monkeypatch, request):
     """(arguments) → outcome of `attack --json`, with small shards; figures are drawn where a test says so."""
     if "figures" not in request.fixturenames:
         monkeypatch.setattr(attack_report, "write_attack_report", lambda run, results, store: run.path)
-    monkeypatch.setattr("dpa.export.cached_pose.cached_pose_session", lambda network: network.predict)
+    monkeypatch.setattr("dpa.engine.api.attack.cached_pose_session", lambda network: network.predict)
     monkeypatch.setattr(writing, "SHARD_ROWS", ROWS)
     monkeypatch.setattr(
         writing, "SHARD_SECONDS", float("inf")
