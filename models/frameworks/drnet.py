@@ -73,10 +73,13 @@ class DRNet:
             h_p = network.encode(look(network, batch, self.augment).inputs)[1].float()
         first, second, subject = h_p[::2], h_p[1::2], batch.subject[::2]
         other = distributed.part(torch.randperm(distributed.count() * len(first), device=h_p.device))
-        differ = subject != distributed.gathered(subject)[other]
+        differ = (subject != distributed.gathered(subject)[other]).float()
         positive = self.discriminator(first, second)
-        negative = self.discriminator(first, distributed.gathered(second)[other])[differ]
-        logits = torch.cat([positive, negative])
+        negative = self.discriminator(first, distributed.gathered(second)[other])
         labels = torch.cat([torch.ones_like(positive), torch.zeros_like(negative)])
-        mean = F.binary_cross_entropy_with_logits(logits, labels)
-        return mean * distributed.weight_of(differ.sum() + len(positive))
+        # pairs of one subject by chance count nothing; to leave them out would be to wait for a GPU
+        counted = torch.cat([torch.ones_like(differ), differ])
+        each = F.binary_cross_entropy_with_logits(
+            torch.cat([positive, negative]), labels, counted, reduction="sum"
+        )
+        return each / counted.sum() * distributed.weight_of(counted.sum())

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dpa.models.config import Config, Seed
 from dpa.models.data.augmentation import AugmentationRanges, Kind
@@ -65,7 +65,8 @@ class TrainConfig(Config):
     framework: Literal["nsd", "cssl", "drnet", "silhouette", "entangled", "oracle-swap", "witness"] = "nsd"
     preset: Literal["tiny", "small", "medium", "paper"] = "small"
     sizes: NetworkConfig | None = Field(None, description="a network's sizes, in place of a preset's")
-    steps: int = Field(20_000, ge=1)
+    initial: str | None = Field(None, description="a network to begin with: zoo:NAME or a run; its φ stays")
+    steps: int = Field(20_000, ge=0, description="steps of joint training, the localiser's start included")
     minutes: float | None = Field(
         None, gt=0, description="when to end: the plan of all the steps is stretched or squeezed to this time"
     )
@@ -93,6 +94,12 @@ class TrainConfig(Config):
     checkpoint_every: int = Field(500, ge=1)
     resident: bool = Field(False, description="all frames in the GPU's memory, instead of a batch at a time")
     compiled: bool = Field(False, description="the networks by torch.compile: slow to begin, then faster")
+
+    @model_validator(mode="after")
+    def _some_steps(self) -> "TrainConfig":
+        if self.total_steps == 0:
+            raise ValueError("a step of joint training or of refinement at least")
+        return self
 
     @classmethod
     def of(cls, described: Mapping[str, object]) -> "TrainConfig":

@@ -26,7 +26,10 @@ from dpa.models.training.checkpoint import (
     RunTrained,
     checkpoints,
     load_state,
+    network_folder,
     newest_weights,
+    read_config,
+    read_network,
     save_network,
     save_state,
 )
@@ -60,6 +63,17 @@ class UnevenBatch(InputError):
             f"a batch of {batch} for {distributed.count()} processes",
             f"a multiple of {unit}: whole groups of {group} for each process",
             f"use --batch {max(unit, batch // unit * unit)}",
+        )
+
+
+class AnotherFramework(InputError):
+    """A training was to begin with a network of another framework."""
+
+    def __init__(self, spec: str, found: str, wanted: str) -> None:
+        super().__init__(
+            f"{spec} is a network of the framework {found}",
+            f"one of {wanted}, which is to be trained",
+            f"use --framework {found}, or begin with another network",
         )
 
 
@@ -136,7 +150,7 @@ class Trainer:
         set_precision(config.precision, device)
         self.config, self.store, self.run, self.device = config, store, run, device
         self.input_wait_share = 0.0
-        network = make_network(config.network_sizes, config.framework).to(device)
+        network = _begun(config).to(device)
         distributed.share_statistics(network, device)
         self.network: DisentangledNetwork = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         objective = make_objective(config, self.network.config.pose_dim)
@@ -225,8 +239,10 @@ class Trainer:
             save_state(self.run, now, self.network, self.rivals, self.optimisers, self._training(step))
 
     def _training(self, step: int) -> dict[str, object]:
+        fit = _fit_that_stays(self.config) if self.network.regressor is not None else {}
         return {
             **self.config.model_dump(mode="json"),
+            **fit,
             "step": step,
             "data": {key: value for key, value in self.store.info().items() if key != "bytes"},
             "train_frames": len(self.train_rows),
@@ -257,6 +273,27 @@ class Trainer:
             return
         self.optimisers[name].param_groups[0]["lr"] = rate
         _minimise(self.optimisers[name], self.rivals[name], loss)
+
+
+def _begun(config: TrainConfig) -> DisentangledNetwork:
+    """The network to be trained: new, or one that is there. Raises NotANetwork, BrokenCheckpoint,
+    AnotherFramework."""
+    if config.initial is None:
+        return make_network(config.network_sizes, config.framework)
+    network = read_network(network_folder(config.initial))
+    if network.framework != config.framework:
+        raise AnotherFramework(config.initial, network.framework, config.framework)
+    if config.steps > 0:  # φ was fitted on codes of an encoder that is about to change
+        network.regressor = None
+    return network
+
+
+def _fit_that_stays(config: TrainConfig) -> dict[str, object]:
+    """How φ came about, where it is that of the network with which training began."""
+    if config.initial is None:
+        return {}
+    told = read_config(network_folder(config.initial)).training
+    return {key: value for key, value in told.items() if key == "regressor_fit"}
 
 
 def _minimise(optimiser: torch.optim.Optimizer, module: nn.Module, loss: Tensor) -> None:

@@ -20,7 +20,6 @@ from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.frameworks.objective import RedressedMoments
 from dpa.models.frameworks.oracle_swap import disagreement
 from dpa.models.frameworks.silhouette import SilhouetteNetwork
-from dpa.models.networks import config as network_config
 from dpa.models.networks.config import NetworkConfig
 from dpa.models.networks.regressor import Regressor
 from dpa.models.training.batches import BatchSource
@@ -118,11 +117,16 @@ def test_a_few_steps_train_every_part_and_the_checkpoint_is_read_back(
     redressed: PackedStore,
     tiny_config: NetworkConfig,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(network_config.PRESETS, "small", lambda: tiny_config)
     config = TrainConfig.model_validate(
-        {"framework": framework, "steps": 3, "batch": 8, "localiser_start": 1, "warm_up": 0}
+        {
+            "framework": framework,
+            "sizes": tiny_config,
+            "steps": 3,
+            "batch": 8,
+            "localiser_start": 1,
+            "warm_up": 0,
+        }
     )
     trainer = Trainer(config, redressed, tmp_path, CPU)
     before = [parameter.clone() for parameter in trainer.network.parameters()]

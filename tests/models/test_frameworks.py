@@ -12,7 +12,6 @@ from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.frameworks.cssl import CSSL, CSSLWeights, code_distance, target_distance
 from dpa.models.frameworks.drnet import DRNet
 from dpa.models.frameworks.objective import VideoPairs
-from dpa.models.networks import config as network_config
 from dpa.models.networks.config import NetworkConfig
 from dpa.models.training.batches import BatchSource
 from dpa.models.training.config import TrainConfig
@@ -50,11 +49,16 @@ def test_a_few_steps_train_every_part(
     squares: PackedStore,
     tiny_config: NetworkConfig,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(network_config.PRESETS, "small", lambda: tiny_config)
     config = TrainConfig.model_validate(
-        {"framework": framework, "steps": 3, "batch": 8, "localiser_start": 1, "warm_up": 0}
+        {
+            "framework": framework,
+            "sizes": tiny_config,
+            "steps": 3,
+            "batch": 8,
+            "localiser_start": 1,
+            "warm_up": 0,
+        }
     )
     trainer = Trainer(config, squares, tmp_path, CPU)
     modules = [trainer.network, *trainer.rivals.values()]

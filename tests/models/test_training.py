@@ -12,7 +12,6 @@ from dpa.models.data.store import PackedStore, PackedStoreWriter
 from dpa.models.errors import InputError
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.frameworks.reconstruction import MARGIN, background_boxes
-from dpa.models.networks import config as network_config
 from dpa.models.networks.config import NetworkConfig
 from dpa.models.networks.regressor import Regressor
 from dpa.models.training import loop
@@ -23,10 +22,11 @@ from dpa.models.training.checkpoint import (
     NothingToResume,
     RunTrained,
     load_network,
+    read_config,
     read_network,
     save_network,
 )
-from dpa.models.training.config import TrainConfig
+from dpa.models.training.config import RefinementConfig, TrainConfig
 from dpa.models.training.record import Progress
 from dpa.models.training.regressor_fit import LabelledCodes, RegressorConfig, fit_regressor, labelled_rows
 from dpa.models.training.validation import box_iou, validate
@@ -35,10 +35,16 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def tiny(monkeypatch: pytest.MonkeyPatch, tiny_config: NetworkConfig) -> TrainConfig:
-    monkeypatch.setitem(network_config.PRESETS, "small", lambda: tiny_config)
+def tiny(tiny_config: NetworkConfig) -> TrainConfig:
     return TrainConfig(
-        steps=6, batch=8, warm_up=2, localiser_start=2, log_every=2, validate_every=3, checkpoint_every=2
+        sizes=tiny_config,
+        steps=6,
+        batch=8,
+        warm_up=2,
+        localiser_start=2,
+        log_every=2,
+        validate_every=3,
+        checkpoint_every=2,
     )
 
 
@@ -114,6 +120,94 @@ def test_a_training_leaves_another_folder_alone(
     with pytest.raises(NotOurs):
         loop.Trainer(tiny, squares, tmp_path, CPU).fit(resume, quiet)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+class SlowClock:
+    """Every look at it takes so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.now = seconds, 0.0
+
+    def perf_counter(self) -> float:
+        self.now += self.seconds
+        return self.now
+
+
+def test_by_the_clock_all_phases_have_their_share_on_any_machine(
+    squares: PackedStore, tiny: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"minutes": 1.0, "log_every": 1, "refinement": RefinementConfig(steps=2)}
+    taken = []
+    for seconds in (2.0, 1.0):
+        monkeypatch.setattr(loop, "time", SlowClock(seconds))
+        run = tmp_path / str(seconds)
+        places: list[Progress] = []
+        loop.Trainer(tiny.model_copy(update=settings), squares, run, CPU).fit(False, places.append)
+        rows = [line.split(",") for line in (run / "metrics.csv").read_text().splitlines()]
+        counts = [sum(row[1] == name for row in rows) for name in ("localiser_start", "pixel", "second_code")]
+        taken.append(read_config(run).training["step"])
+        # a plan of 2 steps of the localiser's start, 4 of joint training, 2 of refinement
+        assert counts[0] + counts[1] == taken[-1]
+        assert np.allclose(np.array([counts[0], counts[2]]) / taken[-1], 2 / 8, atol=1.5 / taken[-1])
+        assert places[-1].step == places[-1].steps == 8
+    assert taken[0] * 2 == pytest.approx(taken[1], abs=2) and taken[0] > 8
+
+
+def test_time_that_was_spent_before_a_resume_counts(
+    squares: PackedStore, tiny: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny.model_copy(update={"minutes": 1.0, "validate_every": 1000, "checkpoint_every": 1})
+
+    class Killed(Exception):
+        pass
+
+    def kill(progress: Progress) -> None:
+        if progress.step >= 3:
+            raise Killed
+
+    def steps_of(run: Path) -> object:
+        return read_config(run).training["step"]
+
+    monkeypatch.setattr(loop, "time", SlowClock(1))
+    loop.Trainer(config, squares, tmp_path / "whole", CPU).fit(False, quiet)
+    with pytest.raises(Killed):
+        loop.Trainer(config, squares, tmp_path / "cut", CPU).fit(False, kill)
+    loop.Trainer(config, squares, tmp_path / "cut", CPU).fit(True, quiet)
+    assert steps_of(tmp_path / "cut") == pytest.approx(steps_of(tmp_path / "whole"), abs=2)
+
+
+def test_a_refinement_may_begin_with_a_network_that_is_there(
+    squares: PackedStore, tiny: TrainConfig, tiny_config: NetworkConfig, tmp_path: Path
+) -> None:
+    first = DisentangledNetwork(tiny_config, "nsd")
+    first.regressor = Regressor(tiny_config)
+    save_network(first, tmp_path / "first", {"regressor_fit": {"steps": 7}})
+    begun = {"initial": str(tmp_path / "first"), "steps": 0, "refinement": RefinementConfig(steps=2)}
+    loop.Trainer(tiny.model_copy(update=begun), squares, tmp_path / "run", CPU).fit(False, quiet)
+    refined = read_network(tmp_path / "run")
+    for name, value in first.state_dict().items():
+        same = torch.equal(refined.state_dict()[name], value)
+        assert same != name.startswith("decoder."), name
+    assert refined.can_regress and read_config(tmp_path / "run").training["regressor_fit"] == {"steps": 7}
+
+
+def test_an_encoder_that_learns_on_leaves_its_regressor_behind(
+    squares: PackedStore, tiny: TrainConfig, tiny_config: NetworkConfig, tmp_path: Path
+) -> None:
+    first = DisentangledNetwork(tiny_config, "nsd")
+    first.regressor = Regressor(tiny_config)
+    save_network(first, tmp_path / "first", {"regressor_fit": {"steps": 7}})
+    begun = tiny.model_copy(update={"initial": str(tmp_path / "first")})
+    loop.Trainer(begun, squares, tmp_path / "run", CPU).fit(False, quiet)
+    assert not read_network(tmp_path / "run").can_regress
+    assert "regressor_fit" not in read_config(tmp_path / "run").training
+    with pytest.raises(loop.AnotherFramework, match="--framework nsd"):
+        loop.Trainer(begun.model_copy(update={"framework": "cssl"}), squares, tmp_path / "other", CPU)
+
+
+def test_a_training_without_any_step_is_refused() -> None:
+    with pytest.raises(ValueError, match="a step of joint training or of refinement"):
+        TrainConfig(steps=0)
 
 
 def test_resume_without_a_checkpoint_is_refused(

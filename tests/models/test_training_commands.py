@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 
 from dpa.engine.cli.app import app
 from dpa.models.data.store import PackedStore
-from dpa.models.networks import config as network_config
 from dpa.models.networks.config import NetworkConfig
 from dpa.models.training.checkpoint import checkpoints, read_config, read_network
 
@@ -31,17 +30,17 @@ def run() -> Run:
 
 
 @pytest.fixture
-def tiny(monkeypatch: pytest.MonkeyPatch, tiny_config: NetworkConfig) -> None:
-    monkeypatch.setitem(network_config.PRESETS, "small", lambda: tiny_config)
+def tiny(tiny_config: NetworkConfig) -> tuple[str, str]:
+    """The option that makes networks tiny."""
+    return "--set", f"sizes={tiny_config.model_dump_json()}"
 
 
-@pytest.mark.usefixtures("tiny")
 @pytest.mark.parametrize("framework", ["nsd", "cssl", "drnet"])
 def test_every_framework_from_frames_to_figures(
-    framework: str, run: Run, squares: PackedStore, tmp_path: Path
+    framework: str, run: Run, squares: PackedStore, tiny: tuple[str, str], tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    steps = ("--steps", 4, "--batch", 8, "--set", "localiser_start=1")
+    steps = ("--steps", 4, "--batch", 8, "--set", "localiser_start=1", *tiny)
     trained = run("train", squares.path, "--out", out, "--framework", framework, *steps)
     assert trained.stdout.strip() == str(out)
     assert "waited for data" in trained.stderr and "% of the time" in trained.stderr
@@ -54,15 +53,16 @@ def test_every_framework_from_frames_to_figures(
     assert read_network(out).framework == framework
 
 
-@pytest.mark.usefixtures("tiny")
-def test_flags_win_over_the_file_and_set_over_flags(run: Run, squares: PackedStore, tmp_path: Path) -> None:
+def test_flags_win_over_the_file_and_set_over_flags(
+    run: Run, squares: PackedStore, tiny: tuple[str, str], tmp_path: Path
+) -> None:
     file = tmp_path / "train.yaml"
     file.write_text(
         "framework: cssl\nsteps: 9\nbatch: 8\nlocaliser_start: 0\n"
         "augment: augmix\naugmentation: {gain: 0.1}\n"
     )
     out = tmp_path / "run"
-    given = ("--config", file, "--steps", 8, "--augment", "rgb-jitter", "--set", "steps=2")
+    given = ("--config", file, "--steps", 8, "--augment", "rgb-jitter", "--set", "steps=2", *tiny)
     run("train", squares.path, "--out", out, *given)
     told = read_config(out).training
     assert (told["framework"], told["steps"], told["augment"]) == ("cssl", 2, "rgb-jitter")

@@ -11,7 +11,6 @@ import torch
 
 from dpa.models import distributed
 from dpa.models.data.store import PackedStore
-from dpa.models.networks import config as network_config
 from dpa.models.networks.config import NetworkConfig
 from dpa.models.training.config import TrainConfig
 from dpa.models.training.loop import Trainer
@@ -20,7 +19,6 @@ from dpa.models.training.loop import Trainer
 def main() -> None:
     store, runs = PackedStore.open(Path(sys.argv[1])), Path(sys.argv[2])
     sizes = NetworkConfig.model_validate_json(sys.argv[3])
-    network_config.PRESETS["small"] = lambda: sizes
     torch.set_num_threads(1)
     with distributed.joined(torch.device("cpu")) as device:
         own = torch.arange(1.0 + 2 * distributed.rank())
@@ -28,9 +26,8 @@ def main() -> None:
         if distributed.rank() == 0:
             (runs / "mean.json").write_text(json.dumps(mean.item()))
         for name, settings in json.loads(sys.argv[4]).items():
-            Trainer(TrainConfig.model_validate(settings), store, runs / name, device).fit(
-                False, lambda progress: None
-            )
+            config = TrainConfig.model_validate(settings | {"sizes": sizes})
+            Trainer(config, store, runs / name, device).fit(False, lambda progress: None)
 
 
 if __name__ == "__main__":
