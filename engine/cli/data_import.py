@@ -31,6 +31,7 @@ class Layout(StrEnum):
     h36m_mks = "h36m-mks"
     mpi_inf_3dhp = "mpi-inf-3dhp"
     video = "video"
+    cameras = "cameras"
 
 
 def import_data(
@@ -52,9 +53,10 @@ def import_data(
         Path | None,
         typer.Option(
             "--extrinsics",
+            "--calibration",
             metavar="FILE",
-            help="Published camera poses for a layout that lacks them: JSON with R and t by subject and "
-            "camera, or mmpose's cameras.pkl.",
+            help="Camera poses for a layout that lacks them: JSON with R and t by subject and camera, or "
+            "mmpose's cameras.pkl; for `cameras` TOML (Anipose, Pose2Sim) or OpenCV YAML.",
         ),
     ] = None,
     workers: Annotated[

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from dpa.models.data.contract import Camera
 from dpa.models.errors import DpaError, InputError
@@ -132,11 +132,29 @@ class PictureFiles:
 
 
 @dataclass(frozen=True)
+class Lens:
+    """How a camera bends straight lines, as OpenCV has it. matrix: the nine intrinsics in pixels of the film;
+    distortion: k1, k2, p1, p2, k3, … or, of a fisheye, k1 to k4."""
+
+    matrix: tuple[float, ...]
+    distortion: tuple[float, ...]
+    fisheye: bool
+
+    @classmethod
+    def of(cls, matrix: ArrayLike, distortion: ArrayLike, *, fisheye: bool) -> "Lens":
+        """From arrays of any shape."""
+        flat = [tuple(np.asarray(one, np.float64).reshape(-1).tolist()) for one in (matrix, distortion)]
+        return cls(flat[0], flat[1], fisheye)
+
+
+@dataclass(frozen=True)
 class VideoFile:
-    """Frames of a film: `wanted`, int64 [n], ascending, counted from 0 in the order they are shown."""
+    """Frames of a film: `wanted`, int64 [n], ascending, counted from 0 in the order they are shown. lens:
+    whose distortion is to be removed, with the focal length kept."""
 
     file: Path
     wanted: NDArray[np.int64]
+    lens: "Lens | None" = None
 
     def take(self, rows: NDArray[np.int64]) -> "VideoFile":
         return replace(self, wanted=self.wanted[rows])

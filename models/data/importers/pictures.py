@@ -3,6 +3,7 @@ raised: a data set of two million files has some bad ones."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,7 @@ from dpa.models.data.films import film_facts, film_frames
 from dpa.models.data.photographs import as_rgb
 from dpa.models.errors import InputError
 
-from .catalogue import Pictures, VideoFile
+from .catalogue import Lens, Pictures, VideoFile
 
 SAME_SCALE: Final = 0.01
 """Sizes nearer than this are cut or padded instead of resampled: Human3.6M's 1000x1002 next to 1000x1000."""
@@ -129,7 +130,8 @@ def read_pictures(pictures: Pictures, fit: Fit) -> Iterator[tuple[int, NDArray[n
 def _from_video(video: VideoFile, fit: Fit) -> Iterator[tuple[int, NDArray[np.uint8] | Bad]]:
     index, why = 0, "the video ends before this frame"
     try:
-        for _, image in film_frames(video.file, video.wanted):
+        for _, bent in film_frames(video.file, video.wanted):
+            image = bent if video.lens is None else _straightened(bent, video.lens)
             if image.size != fit.source[::-1]:
                 raise ValueError(f"{image.size[0]}x{image.size[1]} pixels")
             yield index, fit.picture(image)
@@ -140,6 +142,25 @@ def _from_video(video: VideoFile, fit: Fit) -> Iterator[tuple[int, NDArray[np.ui
         why = reason(error)
     for left in range(index, len(video.wanted)):
         yield left, Bad(f"{video.file}#{video.wanted[left]}", why)
+
+
+def _straightened(image: Image.Image, lens: Lens) -> Image.Image:
+    """The picture without its lens's distortion, black where the film did not see."""
+    import cv2
+
+    across, down = _straight_map(lens, image.size)
+    return Image.fromarray(cv2.remap(np.asarray(image), across, down, cv2.INTER_LINEAR))
+
+
+@lru_cache(maxsize=8)
+def _straight_map(lens: Lens, size: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    import cv2
+
+    matrix = np.array(lens.matrix).reshape(3, 3)
+    bent, turn = np.array(lens.distortion), np.eye(3)
+    make = cv2.fisheye.initUndistortRectifyMap if lens.fisheye else cv2.initUndistortRectifyMap
+    across, down = make(matrix, bent, turn, matrix, size, cv2.CV_32FC1)
+    return np.asarray(across), np.asarray(down)
 
 
 def picture_size(pictures: Pictures) -> tuple[int, int] | None:

@@ -21,6 +21,7 @@ from .h36m_mks import read_h36m_mks
 from .h36m_mmpose import read_h36m_mmpose
 from .h36m_multiview import read_h36m_multiview
 from .mpi_inf_3dhp import read_mpi_inf_3dhp
+from .own_cameras import read_own_cameras
 from .pictures import Bad, Fit, picture_size, stored_size
 from .shard import Shard, Task, find_people, in_pool, open_shard, read_view, stand_plate, was_read
 from .video import read_videos
@@ -248,5 +249,6 @@ LAYOUTS: Final[dict[str, Callable[[Path, Path | None], Catalogue]]] = {
     "h36m-mks": read_h36m_mks,
     "mpi-inf-3dhp": read_mpi_inf_3dhp,
     "video": read_videos,
+    "cameras": read_own_cameras,
 }
-"""Each takes the source folder and, where the layout lacks camera poses, a file of published ones."""
+"""Each takes the source folder and, where the layout lacks camera poses, a file of them."""

@@ -120,7 +120,7 @@ def _where(view: View) -> tuple[str, ...]:
     pictures = view.pictures
     if isinstance(pictures, PictureFiles):
         return os.fspath(pictures.folder), pictures.pattern, str(pictures.labels.tolist())
-    return os.fspath(pictures.file), str(pictures.wanted.tolist())
+    return os.fspath(pictures.file), str(pictures.wanted.tolist()), str(pictures.lens)
 
 
 # The last step of an import: shards into one packed store. It is disk to disk and is done again from the
