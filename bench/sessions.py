@@ -33,7 +33,7 @@ SIDE = 160
 
 
 @dataclass(frozen=True)
-class Subject:
+class BenchedNetwork:
     """A network to be timed, frames for parity and timing and other frames for calibration, each
     [N, 3, H, W] in [0, 1]. trained: whether millimetres mean anything."""
 
@@ -43,19 +43,19 @@ class Subject:
     trained: bool
 
 
-def subject(spec: str, data: Path | None, count: int) -> Subject:
+def subject(spec: str, data: Path | None, count: int) -> BenchedNetwork:
     """A trained network (`zoo:NAME`, a run directory) with held-out frames, or `untrained:PRESET` with
     random weights and noise. Raises InputError for an unknown preset."""
     if not spec.startswith(UNTRAINED):
         from dpa.export.parity import held_out_frames
 
-        return Subject(load_network(spec), *held_out_frames(data, count), trained=True)
+        return BenchedNetwork(load_network(spec), *held_out_frames(data, count), trained=True)
     preset = spec.removeprefix(UNTRAINED)
     if preset not in PRESETS:
         raise InputError(
             f"preset {preset!r}", f"one of {', '.join(PRESETS)}", f"name {UNTRAINED}{next(iter(PRESETS))}"
         )
-    return Subject(untrained(preset), noise(count, 1), noise(count, 2), trained=False)
+    return BenchedNetwork(untrained(preset), noise(count, 1), noise(count, 2), trained=False)
 
 
 def untrained(preset: str) -> DisentangledNetwork:

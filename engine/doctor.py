@@ -16,7 +16,7 @@ DISTRIBUTION = "dpa-engine"
 
 
 @dataclass(frozen=True)
-class Finding:
+class BackendFinding:
     """One back-end. works: tried, and right; fails: installed, but not usable here; absent: not installed."""
 
     name: str
@@ -31,7 +31,7 @@ class Examination:
 
     versions: dict[str, str]
     devices: dict[str, str]
-    backends: list[Finding]
+    backends: list[BackendFinding]
     missing: dict[str, list[str]]
     conflicts: list[str]
 
@@ -93,13 +93,13 @@ def one_node() -> bytes:
 X = np.array([1.5, -2.0], dtype=np.float32)
 
 
-def _try(name: str, attempt: Callable[[], str]) -> Finding:
+def _try(name: str, attempt: Callable[[], str]) -> BackendFinding:
     """A back-end may fail in any way of its own: whatever it raises is its finding."""
     try:
-        return Finding(name, "works", attempt())
+        return BackendFinding(name, "works", attempt())
     except Exception as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        return Finding(name, "fails", lines[0].removeprefix("[ONNXRuntimeError] : 1 : FAIL : ")[:160])
+        return BackendFinding(name, "fails", lines[0].removeprefix("[ONNXRuntimeError] : 1 : FAIL : ")[:160])
 
 
 def _expect_double(y: object) -> None:
@@ -107,10 +107,10 @@ def _expect_double(y: object) -> None:
         raise ArithmeticError(f"1.5 and -2 doubled gave {y}")
 
 
-def _kernel() -> Finding:
+def _kernel() -> BackendFinding:
     name = "compiled CPU kernel"
     if find_spec("dpa.kernels._cpu") is None:
-        return Finding(
+        return BackendFinding(
             name, "absent", "the PyTorch twin takes its place; pip install the package to compile it"
         )
 
@@ -125,7 +125,7 @@ def _kernel() -> Finding:
 NO_GPU = "needs a GPU that PyTorch sees"
 
 
-def _cuda_kernels() -> list[Finding]:
+def _cuda_kernels() -> list[BackendFinding]:
     """Every way of loading the CUDA kernels, each with a result that is compared with the twin's."""
     import torch
 
@@ -146,15 +146,15 @@ def _cuda_kernels() -> list[Finding]:
 
     names = {name: f"CUDA kernel, {name}" for name in cuda.WAYS}
     if not torch.cuda.is_available():
-        return [Finding(name, "absent", NO_GPU) for name in names.values()]
+        return [BackendFinding(name, "absent", NO_GPU) for name in names.values()]
     return [_try(names[name], lambda way=way: attempt(way)) for name, way in cuda.WAYS.items()]  # type: ignore[misc]
 
 
-def _cuda_graph() -> Finding:
+def _cuda_graph() -> BackendFinding:
     import torch
 
     if not torch.cuda.is_available():
-        return Finding("CUDA graph", "absent", NO_GPU)
+        return BackendFinding("CUDA graph", "absent", NO_GPU)
 
     def attempt() -> str:
         x = torch.tensor(X, device="cuda")
@@ -170,10 +170,12 @@ def _cuda_graph() -> Finding:
     return _try("CUDA graph", attempt)
 
 
-def _onnxruntime() -> list[Finding]:
+def _onnxruntime() -> list[BackendFinding]:
     if find_spec("onnxruntime") is None:
         return [
-            Finding("ONNX Runtime", "absent", 'PyTorch takes its place; pip install ".[cpu]" or ".[gpu]"')
+            BackendFinding(
+                "ONNX Runtime", "absent", 'PyTorch takes its place; pip install ".[cpu]" or ".[gpu]"'
+            )
         ]
     import onnxruntime
 
@@ -199,9 +201,9 @@ def _onnxruntime() -> list[Finding]:
     ]
 
 
-def _openvino() -> list[Finding]:
+def _openvino() -> list[BackendFinding]:
     if find_spec("openvino") is None:
-        return [Finding("OpenVINO", "absent", 'pip install ".[openvino]"')]
+        return [BackendFinding("OpenVINO", "absent", 'pip install ".[openvino]"')]
     import openvino
 
     core = openvino.Core()
@@ -214,10 +216,14 @@ def _openvino() -> list[Finding]:
     return [_try(f"OpenVINO {name}", lambda name=name: attempt(name)) for name in core.available_devices]  # type: ignore[misc]
 
 
-def _tensorrt() -> list[Finding]:
+def _tensorrt() -> list[BackendFinding]:
     module = next((name for name in ("tensorrt", "tensorrt_rtx") if find_spec(name) is not None), None)
     if module is None:
-        return [Finding("TensorRT builder", "absent", 'pip install ".[trt]", or ".[trt-rtx]" without a GPU')]
+        return [
+            BackendFinding(
+                "TensorRT builder", "absent", 'pip install ".[trt]", or ".[trt-rtx]" without a GPU'
+            )
+        ]
     import torch
 
     trt = import_module(module)
@@ -254,5 +260,5 @@ def _tensorrt() -> list[Finding]:
         return f"{module} {trt.__version__}; runs plans"
 
     name = "TensorRT plan"
-    ran = _try(name, run) if torch.cuda.is_available() else Finding(name, "absent", NO_GPU)
+    ran = _try(name, run) if torch.cuda.is_available() else BackendFinding(name, "absent", NO_GPU)
     return [_try("TensorRT builder", attempt), ran]

@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 from dpa.engine.sessions.errors import EngineFolderError
-from dpa.engine.sessions.manifest import MANIFEST, EngineEntry, FileEntry, Manifest, read_manifest
+from dpa.engine.sessions.manifest import MANIFEST, EngineEntry, EngineManifest, FileEntry, read_manifest
 from dpa.models.artefacts import require_ours
 from dpa.models.atomic import sync_folder, write_text
 from dpa.models.frameworks.base import DisentangledNetwork
@@ -83,14 +83,14 @@ def replacing_folder(out: Path, ours: Callable[[Path], bool] = holds_only_engine
 
 def write_manifest(
     folder: Path, network: DisentangledNetwork, source: str, engines: Iterable[EngineEntry]
-) -> Manifest:
+) -> EngineManifest:
     """Hash every file in the folder and write manifest.json over them."""
     files = {}
     for path in sorted(folder.iterdir()):
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         files[path.name] = FileEntry(sha256=digest, bytes=path.stat().st_size)
-    manifest = Manifest(
+    manifest = EngineManifest(
         source=source,
         framework=network.framework,
         weights=weights_fingerprint(network),

@@ -44,14 +44,14 @@ BATCH = 32
 
 
 @dataclass(frozen=True)
-class Probe:
+class GraphInputs:
     """One batch of inputs for a graph. crops: [B, 3, s, s], the true crops they stem from."""
 
     feeds: dict[str, Tensor]
     crops: Tensor
 
 
-def probes(network: DisentangledNetwork, graph: str, frames: Tensor) -> Iterator[Probe]:
+def probes(network: DisentangledNetwork, graph: str, frames: Tensor) -> Iterator[GraphInputs]:
     """Inputs of the named graph that arise from frames [N, 3, H, W], in batches of at most 32."""
     for part in torch.split(frames, BATCH):
         with torch.no_grad():
@@ -64,10 +64,10 @@ def probes(network: DisentangledNetwork, graph: str, frames: Tensor) -> Iterator
             "regress": {"h_p": h_p},
         }[graph]
         # contiguous copies, as the codes are two halves of one tensor
-        yield Probe({name: value.contiguous() for name, value in feeds.items()}, crops)
+        yield GraphInputs({name: value.contiguous() for name, value in feeds.items()}, crops)
 
 
-def as_poses(network: DisentangledNetwork, probe: Probe, outputs: Mapping[str, Tensor]) -> Tensor:
+def as_poses(network: DisentangledNetwork, probe: GraphInputs, outputs: Mapping[str, Tensor]) -> Tensor:
     """The pose [B, 17, 3] mm that a graph's outputs lead to.
 
     A pose is itself; a pose code goes through φ; a decoded image is laid over the true crop with its

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from dpa.engine.analysis.measures import Measure, Scale
     from dpa.engine.analysis.registry import Analysis, FigureSpec
     from dpa.engine.analysis.study import Outcome
-    from dpa.engine.api.attack import AttackRun, attack
+    from dpa.engine.api.attack import FinishedAttack, attack
     from dpa.engine.api.commands import (
         Predictions,
         analyze,
@@ -41,11 +41,11 @@ HOMES = {
     "AnalyzeConfig": "dpa.engine.analysis.config",
     "AttackConfig": "dpa.engine.attack.config",
     "AttackResult": "dpa.engine.attack.state",
-    "AttackRun": "dpa.engine.api.attack",
     "AttackRunConfig": "dpa.engine.attack.config",
     "BuildReport": "dpa.export.build",
     "ExportConfig": "dpa.export.config",
     "FigureSpec": "dpa.engine.analysis.registry",
+    "FinishedAttack": "dpa.engine.api.attack",
     "Measure": "dpa.engine.analysis.measures",
     "Outcome": "dpa.engine.analysis.study",
     "PackedStore": "dpa.models.data.store",
@@ -80,11 +80,11 @@ __all__ = [
     "AnalyzeConfig",
     "AttackConfig",
     "AttackResult",
-    "AttackRun",
     "AttackRunConfig",
     "BuildReport",
     "ExportConfig",
     "FigureSpec",
+    "FinishedAttack",
     "Measure",
     "Outcome",
     "PackedStore",

@@ -25,7 +25,7 @@ Counts = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class AttackRun:
+class FinishedAttack:
     """A finished attack. path: its run directory; results: what results.json holds; report: its page."""
 
     path: Path
@@ -41,7 +41,7 @@ def attack(
     config: AttackRunConfig | None = None,
     progress: Counts | None = None,
     **settings: object,
-) -> AttackRun:
+) -> FinishedAttack:
     """Changes nothing but a person's appearance until the network's 3D pose breaks, as `dpa-engine attack`.
 
     target: name of a network, as `load_network` takes it. data: a packed set; None for the default evaluation
@@ -90,7 +90,7 @@ def carry_out(
     store: PackedStore,
     natural: PackedStore | None,
     progress: Counts | None = None,
-) -> AttackRun:
+) -> FinishedAttack:
     """Attacks, or goes on with a run that was stopped, and writes its report. Raises what `run_attack`
     raises."""
     rows = choose_samples(store, settings.samples, settings.seed, settings.subjects)
@@ -111,4 +111,4 @@ def carry_out(
             witness=witness,
         )
         page = write_attack_report(run, results, store)
-    return AttackRun(run.path, results, page)
+    return FinishedAttack(run.path, results, page)

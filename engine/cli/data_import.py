@@ -22,7 +22,7 @@ class BadClips(StrEnum):
     keep = "keep"
 
 
-class Layout(StrEnum):
+class LayoutName(StrEnum):
     """Where the data came from, and so how it lies on the disk."""
 
     h36m_multiview = "h36m-multiview"
@@ -35,7 +35,7 @@ class Layout(StrEnum):
 
 
 def import_data(
-    layout: Annotated[Layout, typer.Argument(help="How the data lies on the disk.", show_default=False)],
+    layout: Annotated[LayoutName, typer.Argument(help="How the data lies on the disk.", show_default=False)],
     source: Annotated[Path, typer.Argument(metavar="SRC", help="Its folder (for video, also one file).")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="New folder for the packed store.")],
     size: Annotated[

@@ -82,7 +82,7 @@ class Lines:
             self._write(self._work.line(self._clock()))
 
 
-class Bars:
+class ProgressBars:
     """Shows work as bars, one for each piece of it; those before the last one are done."""
 
     def __init__(self, console: "Console") -> None:
@@ -143,7 +143,7 @@ def shown(what: str = "") -> Iterator[Show]:
     if logging.getLogger("dpa").getEffectiveLevel() > logging.WARNING:
         yield Silence()
     elif console.is_terminal:
-        bars = Bars(console)
+        bars = ProgressBars(console)
         if what:
             bars(what, 0, None)
         try:

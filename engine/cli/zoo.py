@@ -9,7 +9,7 @@ from dpa.engine.cli.inputs import NAMED, NETWORK, open_store
 
 if TYPE_CHECKING:
     from dpa.engine.cli.progress import Show
-    from dpa.engine.zoo.build import Watch
+    from dpa.engine.zoo.build import BuildWatch
     from dpa.engine.zoo.counterparts import Counterpart
 
 Flag = typer.Option
@@ -37,11 +37,13 @@ def build(
     typer.echo(str(folder))
 
 
-def _watch(show: "Show") -> "Watch":
+def _watch(show: "Show") -> "BuildWatch":
     from dpa.engine.cli.progress import of_attack, of_counts, of_training
-    from dpa.engine.zoo.build import Watch
+    from dpa.engine.zoo.build import BuildWatch
 
-    return Watch(of_counts(show, "making the training set"), of_training(show), show, of_attack(show, None))
+    return BuildWatch(
+        of_counts(show, "making the training set"), of_training(show), show, of_attack(show, None)
+    )
 
 
 def card(

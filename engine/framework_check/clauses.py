@@ -37,7 +37,7 @@ FRAME = (96, 128)
 
 
 @dataclass(frozen=True)
-class Probe:
+class ProbeInputs:
     """Inputs of each step of a network, made by the steps before it. frames: [3, 3, 96, 128] in [0, 1];
     thumbnails: [3, 3, t, t]; box: a fixed [3, 4]; crops: [3, 3, s, s]; the frames cut out there."""
 
@@ -47,7 +47,7 @@ class Probe:
     crops: Tensor
 
 
-def make_probe(network: DisentangledNetwork, seed: int = 0) -> Probe:
+def make_probe(network: DisentangledNetwork, seed: int = 0) -> ProbeInputs:
     """Seeded random fields on the network's device."""
     device = next(network.parameters()).device
     generator = torch.Generator().manual_seed(seed)
@@ -56,7 +56,7 @@ def make_probe(network: DisentangledNetwork, seed: int = 0) -> Probe:
     box = torch.tensor([[0.5, 0.7, 0.1, 0.0], [0.6, 0.6, 0.0, -0.1], [0.4, 0.8, -0.2, 0.1]], device=device)
     small = network.localiser_size
     thumbnails = F.interpolate(frames, (small, small), mode="bilinear", antialias=True)
-    return Probe(frames, box, thumbnails, DisentangledNetwork.crop(network, frames, box))
+    return ProbeInputs(frames, box, thumbnails, DisentangledNetwork.crop(network, frames, box))
 
 
 COLOUR_SLACK = 0.5
@@ -72,11 +72,11 @@ Step = Callable[[], tuple[Tensor, ...]]
 
 
 @dataclass(frozen=True)
-class Subject:
+class Examined:
     """A network with its probe, and the four steps of which each is given what the ones before it make."""
 
     network: DisentangledNetwork
-    probe: Probe
+    probe: ProbeInputs
 
     def steps(self, rows: slice = slice(None)) -> Mapping[str, Step]:
         """By name, each on some of the probe's samples."""
@@ -95,7 +95,7 @@ class Subject:
         return steps
 
 
-def shapes(subject: Subject, step: str) -> None:
+def shapes(subject: Examined, step: str) -> None:
     """Number of results, their shapes, dtype, device; finite values."""
     network, count = subject.network, len(subject.probe.frames)
     sizes, side = network.config, network.crop_size
@@ -117,7 +117,7 @@ def shapes(subject: Subject, step: str) -> None:
             raise Breach("NaN or infinite values")
 
 
-def box_range(subject: Subject) -> None:
+def box_range(subject: Examined) -> None:
     """A box of positive size, near the frame."""
     (box,) = subject.steps()["localise"]()
     if (box[:, :2] <= 0).any():
@@ -126,7 +126,7 @@ def box_range(subject: Subject) -> None:
         raise Breach(f"a box entry of {float(box.abs().max()):.3g}, as if it were in pixels")
 
 
-def colour_range(subject: Subject) -> None:
+def colour_range(subject: Examined) -> None:
     """Colours in [0, 1] after undoing the framework's normalisation."""
     rgb = subject.steps()["decode"]()[0]
     low, high = float(rgb.min()), float(rgb.max())
@@ -134,14 +134,14 @@ def colour_range(subject: Subject) -> None:
         raise Breach(f"colours from {low:.3g} to {high:.3g} after undoing image_mean and image_std")
 
 
-def mask_range(subject: Subject) -> None:
+def mask_range(subject: Examined) -> None:
     """A mask in [0, 1]."""
     mask = subject.steps()["decode"]()[1]
     if mask.min() < 0 or mask.max() > 1 + 1e-4:
         raise Breach(f"a mask from {float(mask.min()):.3g} to {float(mask.max()):.3g}")
 
 
-def pose_units(subject: Subject) -> None:
+def pose_units(subject: Examined) -> None:
     """Millimetres."""
     (pose,) = subject.steps()["regress"]()
     reach = float((pose - pose[:, :1]).norm(dim=-1).mean())
@@ -149,28 +149,28 @@ def pose_units(subject: Subject) -> None:
         raise Breach(f"joints {reach:.3g} from the hip in the mean; are these metres, or standardised?")
 
 
-def pose_root(subject: Subject) -> None:
+def pose_root(subject: Examined) -> None:
     """The hip at the origin."""
     (pose,) = subject.steps()["regress"]()
     if (away := float(pose[:, 0].norm(dim=-1).max())) > 1e-2:
         raise Breach(f"joint 0 is {away:.3g} mm from the origin")
 
 
-def eval_mode(subject: Subject) -> None:
+def eval_mode(subject: Examined) -> None:
     """No part in training mode: dropout and batch statistics make a pose depend on chance."""
     training = [name for name, part in subject.network.named_modules() if part.training]
     if training:
         raise Breach(f"{len(training)} modules in training mode, {training[0]} first")
 
 
-def deterministic(subject: Subject, step: str) -> None:
+def deterministic(subject: Examined, step: str) -> None:
     """The same input twice gives the same output, bit by bit."""
     for first, second in zip(subject.steps()[step](), subject.steps()[step](), strict=True):
         if not torch.equal(first, second):
             raise Breach(f"two calls differ by up to {float((first - second).abs().max()):.3g}")
 
 
-def independent(subject: Subject, step: str) -> None:
+def independent(subject: Examined, step: str) -> None:
     """A sample alone gives what it gives among others."""
     together = subject.steps()[step]()
     for row in range(len(subject.probe.frames)):
@@ -181,7 +181,7 @@ def independent(subject: Subject, step: str) -> None:
                 raise Breach(f"sample {row} alone differs by {apart:.3g} from itself in a batch")
 
 
-def inputs_untouched(subject: Subject) -> None:
+def inputs_untouched(subject: Examined) -> None:
     """No step writes into what it is given."""
     network, probe = subject.network, subject.probe
     thumbnails, crops = probe.thumbnails.clone(), probe.crops.clone()

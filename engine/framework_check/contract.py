@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from dpa.engine.framework_check import clauses
-from dpa.engine.framework_check.clauses import Breach, Finding, Subject, make_probe
+from dpa.engine.framework_check.clauses import Breach, Examined, Finding, make_probe
 from dpa.kernels import composite_crop
 from dpa.models.frameworks.base import DisentangledNetwork
 
 
-def reaches_colours(subject: Subject) -> None:
+def reaches_colours(subject: Examined) -> None:
     """decode: from rgb to the appearance code."""
     with torch.enable_grad():
         h_a, h_p = _codes(subject)
@@ -21,7 +21,7 @@ def reaches_colours(subject: Subject) -> None:
         _require(rgb, h_a, "rgb", "the appearance code")
 
 
-def reaches_crops(subject: Subject) -> None:
+def reaches_crops(subject: Examined) -> None:
     """encode and regress: from the pose to the crop."""
     network = subject.network
     with torch.enable_grad():
@@ -29,7 +29,7 @@ def reaches_crops(subject: Subject) -> None:
         _require(network.regress(network.encode(crops)[1]), crops, "the pose", "the crop")
 
 
-def reaches_appearance(subject: Subject) -> None:
+def reaches_appearance(subject: Examined) -> None:
     """All steps in a row, as the attack takes them: decode, composite, localise, crop, encode, regress."""
     network, probe = subject.network, subject.probe
     rows = torch.arange(len(probe.frames), device=probe.frames.device)
@@ -44,7 +44,7 @@ def reaches_appearance(subject: Subject) -> None:
         _require(pose, h_a, "the pose", "the appearance code, through the composed picture")
 
 
-def _codes(subject: Subject) -> tuple[Tensor, Tensor]:
+def _codes(subject: Examined) -> tuple[Tensor, Tensor]:
     with torch.no_grad():
         h_a, h_p = subject.network.encode(subject.probe.crops)
     return h_a.detach().clone().requires_grad_(), h_p.detach().clone()
@@ -65,7 +65,7 @@ def _require(result: Tensor, source: Tensor, end: str, start: str) -> None:
         raise Breach(f"the gradient from {end} to {start} is 0 everywhere")
 
 
-Clause = tuple[str, str, Callable[[Subject], None]]
+Clause = tuple[str, str, Callable[[Examined], None]]
 """Name, what is expected, and the check."""
 
 SHAPES = {
@@ -79,7 +79,7 @@ SHAPES = {
 def check_network(network: DisentangledNetwork, seed: int = 0) -> list[Finding]:
     """Every clause that applies, kept or broken. What the framework raises is a breach of the clause that
     called it. seed: of the pictures."""
-    subject = Subject(network, make_probe(network, seed))
+    subject = Examined(network, make_probe(network, seed))
     return [_judge(subject, *clause) for clause in _contract(network.can_regress)]
 
 
@@ -108,7 +108,7 @@ def _contract(with_poses: bool) -> Iterator[Clause]:
         yield "gradient: attack", "pose → composed picture → appearance code", reaches_appearance
 
 
-def _judge(subject: Subject, name: str, expected: str, check: Callable[[Subject], None]) -> Finding:
+def _judge(subject: Examined, name: str, expected: str, check: Callable[[Examined], None]) -> Finding:
     try:
         with torch.no_grad():
             check(subject)

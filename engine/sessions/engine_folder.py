@@ -14,7 +14,7 @@ from dpa.engine.sessions.errors import (
     StalePlan,
     UnknownBackend,
 )
-from dpa.engine.sessions.manifest import EngineEntry, Manifest, PlanPlace, checked_bytes, read_manifest
+from dpa.engine.sessions.manifest import EngineEntry, EngineManifest, PlanPlace, checked_bytes, read_manifest
 from dpa.engine.sessions.onnx_check import check_onnx
 from dpa.engine.sessions.onnxruntime_session import OnnxRuntimeSession
 from dpa.engine.sessions.openvino_session import OpenVinoSession
@@ -78,7 +78,7 @@ REMEDY = "rebuild it from its ONNX file: --rebuild-plans"
 
 
 def open_plan(
-    folder: Path, manifest: Manifest, entry: EngineEntry, device: str, *, rebuild: bool = False
+    folder: Path, manifest: EngineManifest, entry: EngineEntry, device: str, *, rebuild: bool = False
 ) -> TensorRtSession:
     """A session over the plan of `entry`. See checked_plan and TensorRtSession for what it raises."""
     require_gpu(device)
@@ -89,7 +89,7 @@ def open_plan(
 
 def checked_plan(
     folder: Path,
-    manifest: Manifest,
+    manifest: EngineManifest,
     entry: EngineEntry,
     here: PlanPlace,
     cache: PlanCache,
@@ -135,7 +135,7 @@ class EngineFolder:
     def __init__(self, path: Path) -> None:
         """Read and validate the manifest. Raises an EngineFolderError."""
         self.path = path
-        self.manifest: Manifest = read_manifest(path)
+        self.manifest: EngineManifest = read_manifest(path)
 
     def entry(self, graph: str, backend: str | None, precision: str) -> list[EngineEntry]:
         """The engines that answer to these names (any back-end when None). Raises NoSuchEngine."""

@@ -154,7 +154,7 @@ class EngineEntry(_Part):
         return self
 
 
-class Manifest(_Part):
+class EngineManifest(_Part):
     """The whole of manifest.json. `weights`: fingerprint of the network that was exported; `source`:
     its run or zoo name."""
 
@@ -167,7 +167,7 @@ class Manifest(_Part):
     engines: tuple[EngineEntry, ...]
 
     @model_validator(mode="after")
-    def _engines_name_listed_files(self) -> "Manifest":
+    def _engines_name_listed_files(self) -> "EngineManifest":
         for engine in self.engines:
             if engine.file not in self.files:
                 raise ValueError(f"engine file {engine.file!r} is not among the files")
@@ -176,7 +176,7 @@ class Manifest(_Part):
         return self
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path) -> EngineManifest:
     """The manifest of an engine folder, validated; no other file is opened.
 
     Raises NotAnEngineFolder, UnsafeFile, MalformedManifest, WrongManifestVersion.
@@ -205,14 +205,14 @@ def read_manifest(folder: Path) -> Manifest:
         )
     try:
         # through JSON, so that lists become tuples while numbers and strings stay strict
-        return Manifest.model_validate_json(data)
+        return EngineManifest.model_validate_json(data)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the whole"
         raise _malformed(path, f"{place}: {first['msg']}") from error
 
 
-def checked_bytes(folder: Path, manifest: Manifest, name: str) -> bytes:
+def checked_bytes(folder: Path, manifest: EngineManifest, name: str) -> bytes:
     """The contents of a listed file, after its size and SHA-256 have been compared.
 
     What is returned is what was hashed: the file is read once. Raises MissingFile, UnsafeFile,

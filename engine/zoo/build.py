@@ -97,7 +97,7 @@ Report = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Watch:
+class BuildWatch:
     """What a build tells while it works. making: called with (images, in all) of its data; training, fitting:
     as the trainer and the regressor's fit tell; attacking: with (finished, succeeded)."""
 
@@ -131,7 +131,7 @@ class Workshop:
     recipe: Recipe
     work: Path
     device: torch.device
-    watch: Watch = Watch()
+    watch: BuildWatch = BuildWatch()
 
     @property
     def run(self) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from dpa.engine.zoo.build import Watch, Workshop
+from dpa.engine.zoo.build import BuildWatch, Workshop
 from dpa.models.config import load_config
 from dpa.models.errors import InputError
 from dpa.models.zoo.recipe import RECIPES, Recipe, read_recipe, recipe_names
@@ -86,7 +86,7 @@ def _flat(settings: Mapping[str, object], group: str = "") -> dict[str, object]:
     return found
 
 
-def trained(counterpart: Counterpart, work: Path, device: torch.device, watch: Watch) -> Path:
+def trained(counterpart: Counterpart, work: Path, device: torch.device, watch: BuildWatch) -> Path:
     """Its run directory in `work`, regressor fitted; what is done is not done again, what was stopped goes
     on."""
     workshop = Workshop(counterpart.folder, counterpart.recipe, work, device, watch)
