@@ -13,7 +13,7 @@ from pathlib import Path
 from dpa.engine.sessions.errors import EngineFolderError
 from dpa.engine.sessions.manifest import MANIFEST, EngineEntry, EngineManifest, FileEntry, read_manifest
 from dpa.models.artefacts import require_ours
-from dpa.models.atomic import sync_folder, write_text
+from dpa.models.atomic import partial_folder, sync_folder, write_text
 from dpa.models.frameworks.base import DisentangledNetwork
 
 PACKAGES = ("dpa-engine", "torch", "onnx", "onnxscript", "onnxruntime", "onnxruntime-gpu", "openvino")
@@ -63,9 +63,7 @@ def replacing_folder(out: Path, ours: Callable[[Path], bool] = holds_only_engine
     before the exchange, when it may not.
     """
     require_ours(out, KIND, ours)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    try:
+    with partial_folder(out) as work:
         yield work
         work.chmod(0o755)
         require_ours(out, KIND, ours)
@@ -77,8 +75,6 @@ def replacing_folder(out: Path, ours: Callable[[Path], bool] = holds_only_engine
         else:
             work.rename(out)
         sync_folder(out.parent)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def write_manifest(

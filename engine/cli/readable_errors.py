@@ -1,6 +1,10 @@
 """The command line's last resort: an error becomes one readable message on stderr and an exit code."""
 
 import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -10,6 +14,31 @@ from dpa.models.errors import DpaError
 
 INTERRUPTED = 130
 """128 + SIGINT, what shells report for a command stopped by Ctrl-C."""
+
+
+TERMINATED = 143
+"""128 + SIGTERM, what a scheduler or `kill` sends: it keeps what Ctrl-C keeps."""
+
+
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end."""
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """SIGTERM raises Terminated meanwhile, in the main thread, where the system has such signals."""
+
+    def raise_it(number: int, frame: object) -> None:
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, raise_it)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def debugging() -> bool:
@@ -22,12 +51,14 @@ class ReadableErrors(TyperGroup):
     a fault of the program and keeps its traceback."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Exit codes: 0 done; 1 the work failed; 2 bad usage or bad input; 130 interrupted."""
+        """Exit codes: 0 done; 1 the work failed; 2 bad usage or input; 130 interrupted; 143 terminated."""
         try:
-            return super().invoke(ctx)
+            with _terminated_like_interrupted():
+                return super().invoke(ctx)
         except KeyboardInterrupt as error:
-            _tell("interrupted", "", error)
-            raise typer.Exit(INTERRUPTED) from error
+            ended = isinstance(error, Terminated)
+            _tell("terminated" if ended else "interrupted", "", error)
+            raise typer.Exit(TERMINATED if ended else INTERRUPTED) from error
         except DpaError as error:
             if debugging():
                 raise

@@ -1,7 +1,5 @@
 """Writes a packed store: into a temporary folder beside the target, which takes its name at the end."""
 
-import secrets
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +9,14 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from dpa.models.atomic import disk_full_named, sync_file, sync_folder, write_json, write_text
+from dpa.models.atomic import (
+    disk_full_named,
+    partial_folder,
+    sync_file,
+    sync_folder,
+    write_json,
+    write_text,
+)
 from dpa.models.data.contract import COLUMNS, Camera
 from dpa.models.data.store_format import (
     CAMERAS,
@@ -36,7 +41,7 @@ from dpa.models.errors import InputError
 
 class PackedStoreWriter:
     """A context manager. When its block ends well the store appears under its name, complete; when the
-    block raises, nothing is left; when the process is killed, only `NAME.partial-…` is left."""
+    block raises, nothing is left; when the process is killed, only `.partial-…-NAME`, until the next one."""
 
     def __init__(
         self,
@@ -84,16 +89,15 @@ class PackedStoreWriter:
                 remedy="correct the arguments",
             ) from error
         self._out, self._cameras = out, tuple(cameras)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        self.folder = out.with_name(f"{out.name}.partial-{secrets.token_hex(4)}")
-        self.folder.mkdir()
+        self._place = partial_folder(out)
+        self.folder = self._place.__enter__()
         try:
             StoreMaps.prepare(self.folder, layout, sparse=sparse, pixels=pixels)
             with disk_full_named(self.folder / PLATES):
                 (self.folder / PLATES).write_bytes(np.ascontiguousarray(plates).data)
             self.maps = StoreMaps(self.folder)
         except BaseException:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self._place.__exit__(None, None, None)
             raise
 
     @staticmethod
@@ -123,7 +127,7 @@ class PackedStoreWriter:
             if kind is None:
                 self._finish()
         finally:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self._place.__exit__(None, None, None)
 
     def _finish(self) -> None:
         rows = self.maps.rows()

@@ -5,13 +5,11 @@ by `.read.json` and `.json`, written last; a killed process leaves a shard witho
 import logging
 import multiprocessing
 import os
-import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -21,6 +19,7 @@ from numpy.typing import NDArray
 from dpa.models.atomic import disk_full_named, sync_file, write_json
 from dpa.models.data.checks import Clip, Figures, Sample, measured, sampled
 from dpa.models.documents import BadDocument, read_json
+from dpa.models.workers import end_with_parent
 
 from .background import box_of, median_plate, silhouette
 from .catalogue import PictureFiles, ReaderLost, View
@@ -366,7 +365,7 @@ def in_pool(
         yield from (work(folder, task) for task in tasks)
         return
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, spawn, _end_with_parent) as pool:
+    with ProcessPoolExecutor(workers, spawn, end_with_parent) as pool:
         waiting = {pool.submit(work, folder, task): task for task in tasks}
         try:
             for done in as_completed(list(waiting)):
@@ -377,15 +376,3 @@ def in_pool(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-
-
-def _end_with_parent() -> None:
-    """A pool's processes outlive a parent that was killed, and would go on writing: these do not."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None  # only called in a pool's process
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

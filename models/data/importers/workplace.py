@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpa.models.artefacts import MARKER, claim
-from dpa.models.atomic import disk_full_named, write_json, write_text
+from dpa.models.atomic import PARTIAL, disk_full_named, write_json, write_text
 from dpa.models.data.contract import Camera
 from dpa.models.data.store_writer import PackedStoreWriter
 from dpa.models.documents import BadDocument, read_json
@@ -99,7 +99,7 @@ def _sweep(folder: Path) -> None:
     note = folder / ASSEMBLY
     if note.exists():
         left = folder.parent / note.read_text().strip()
-        if left.name.startswith(f"{folder.name.removesuffix('.importing')}.partial-"):
+        if PARTIAL.fullmatch(left.name):
             shutil.rmtree(left, ignore_errors=True)
         note.unlink()
 

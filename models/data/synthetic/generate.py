@@ -17,6 +17,7 @@ import numpy as np
 from dpa.models.data.contract import COLUMNS
 from dpa.models.data.store import PackedStore, PackedStoreWriter
 from dpa.models.errors import InputError
+from dpa.models.workers import end_with_parent
 
 from .body import SUBJECTS
 from .cameras import Plate, plates, views
@@ -81,7 +82,7 @@ def _rendered(config: SynthConfig, tasks: list[Task], made: Sequence[Plate], fol
     spawn = multiprocessing.get_context("spawn")
     with (
         _single_threaded(),
-        ProcessPoolExecutor(workers, spawn, start_worker, (config, made, folder)) as pool,
+        ProcessPoolExecutor(workers, spawn, _start, (config, made, folder)) as pool,
     ):
         try:
             for done in as_completed([pool.submit(render, task) for task in tasks]):
@@ -89,6 +90,11 @@ def _rendered(config: SynthConfig, tasks: list[Task], made: Sequence[Plate], fol
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _start(config: SynthConfig, made: Sequence[Plate], folder: Path) -> None:
+    end_with_parent()
+    start_worker(config, made, folder)
 
 
 def generate(config: SynthConfig, out: Path, progress: Progress | None = None) -> PackedStore:

@@ -124,3 +124,20 @@ def test_settings_that_are_nonsense_cost_nothing(
     done = CliRunner().invoke(app, words.split())
     assert done.exit_code == 2, done.output
     assert list(tmp_path.iterdir()) == []
+
+
+def test_being_terminated_keeps_what_an_interrupt_keeps() -> None:
+    script = (
+        "import os, signal, time, dpa.engine.doctor as d\n"
+        "def examine():\n"
+        "    try:\n"
+        "        os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)\n"
+        "    except KeyboardInterrupt as error:\n"
+        "        error.add_note('kept: everything'); raise\n"
+        "d.examine = examine\n"
+        "from dpa.engine.cli import main; main()\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script, "doctor"], capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (128 + signal.SIGTERM, "terminated\nkept: everything\n")
