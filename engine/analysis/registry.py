@@ -17,6 +17,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from dpa.engine.analysis import names
+from dpa.engine.analysis.claims import Claim
 from dpa.engine.analysis.measures import DRNET, NSD, Measure
 from dpa.models.config import Config
 from dpa.models.errors import InputError
@@ -42,9 +43,9 @@ Draw = Callable[[Sequence["Shown"], bool], "Figure"]
 class FigureSpec:
     """key: its id and the name of its files. number: the paper's, None beyond it. titles: the paper's
     networks in it, in order; those that the paper has not follow where NSD is among them. frames: whether it
-    shows frames when they are allowed. section: of the page. stage: whose results it
-    shows, where that is no analysis. file: its name where `analyze` writes it into
-    its run directory, "" where it does not."""
+    shows frames when they are allowed. section: of the page. stage: whose results it shows, where that is no
+    analysis. claim: what the paper says of it. file: its name where `analyze` writes it into its run
+    directory, "" where it does not."""
 
     key: str
     title: str
@@ -55,6 +56,7 @@ class FigureSpec:
     frames: bool = False
     section: str = BEYOND
     stage: str = ""
+    claim: Claim | None = None
     file: str = ""
 
     @property

@@ -63,10 +63,19 @@ def words(text: str) -> Cell:
     return Cell(words=text)
 
 
-def number(value: float | None, digits: int | None = 1, unit: str = "", **more: object) -> Cell:
-    """A cell of ours; no value where `value` is not finite. more: further fields of `Cell`."""
+def number(
+    value: float | None,
+    digits: int | None = 1,
+    unit: str = "",
+    *,
+    interval: Interval | None = None,
+    **more: object,
+) -> Cell:
+    """A cell of ours; no value and no interval where they are not finite. more: further fields of `Cell`."""
     finite = value is not None and math.isfinite(value)
-    return Cell(value if finite else None, digits, unit, **{"source": Source.OURS, **more})  # type: ignore[arg-type]
+    known = interval is not None and all(map(math.isfinite, interval))
+    fields = {"source": Source.OURS, "interval": interval if known else None, **more}
+    return Cell(value if finite else None, digits, unit, **fields)  # type: ignore[arg-type]
 
 
 def count(value: int) -> Cell:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from skimage.metrics import structural_similarity
 
 from dpa.engine.analysis.values import Table, count, number, table, words
 from dpa.engine.attack.evidence import evidence_in_words
@@ -22,9 +23,10 @@ from dpa.engine.attack.summary import (
 from dpa.engine.attack.writer import PICTURES, SAMPLES, read_samples
 from dpa.engine.drawing.grid import around
 from dpa.engine.drawing.samples import ShownSample, error_curves, sample_grid
-from dpa.engine.report.attack_runs import MEASURES, AttackRun, role
-from dpa.engine.report.attack_tables import image_table, table_1
-from dpa.engine.report.renderers import figure_text, to_markdown
+from dpa.engine.intervals import mean_interval
+from dpa.engine.report.attack_runs import MEASURES, SILHOUETTE, AttackRun, columns_of, measured, role
+from dpa.engine.report.attack_tables import ends_of, image_table, table_1
+from dpa.engine.report.renderers import figure_text, text, to_markdown
 from dpa.engine.runs.directory import RunDirectory
 from dpa.models.data.store import PackedStore
 from dpa.models.data.tables import from_table
@@ -41,7 +43,7 @@ DETAILS = ("index", "box", "initial_pose", "final_pose")
 def write_attack_report(run: RunDirectory, results: Mapping[str, Any], store: PackedStore) -> Path:
     """Writes figures/samples.png, figures/errors.png and report.md. store: where the frames came from.
     Returns the page's path."""
-    samples = read_samples(run, [*COLUMNS, "action", *(f"box_{name}" for name in MEASURES)])
+    samples = read_samples(run, [*COLUMNS, "action", *columns_of(run)])
     pictured = np.isin(samples["index"], run.read_shards(PICTURES, ["index"])["index"])
     among = {name: column[pictured] for name, column in samples.items()}
     chosen = shown_rows(among)
@@ -52,6 +54,8 @@ def write_attack_report(run: RunDirectory, results: Mapping[str, Any], store: Pa
     traces = traces_of(run, evenly(samples["index"], MOST_CURVES))
     with run.writing("figures/errors.png") as path:
         error_curves(traces, results["min_error_mm"], path)
+    silhouette = _inside_silhouettes(run, store, among)
+    run.write_json(SILHOUETTE, silhouette)
     height, width = store.size
     taken = len(samples["index"])
     frames = f"{taken:,} frames of {width}×{height} px (source '{store.source}', seed {store.seed})"
@@ -59,8 +63,8 @@ def write_attack_report(run: RunDirectory, results: Mapping[str, Any], store: Pa
         frames += f"; error against iterations of {len(traces):,} of them, spread evenly"
     told = AttackRun(
         path=run.path,
-        results=results,
-        image_in_box={name: finite_mean(samples[f"box_{name}"]) for name in MEASURES},
+        results=measured(results, samples, silhouette),
+        samples=samples,
         command="",
         note=data_note(store.source),
         target=role(str(results["target"])),
@@ -69,6 +73,43 @@ def write_attack_report(run: RunDirectory, results: Mapping[str, Any], store: Pa
     already = int((samples["success"] & (samples["iterations"] == 0)).sum())
     run.write_text("report.md", attack_markdown(told, frames, already))
     return run.path / "report.md"
+
+
+def _inside_silhouettes(run: RunDirectory, store: PackedStore, pictured: Columns) -> dict[str, float | None]:
+    """Similarity of the kept pictures where the person is, with 95 % intervals over clips; an attack can
+    change nothing elsewhere. {} where the data hold no silhouettes."""
+    columns: dict[str, list[float]] = {name: [] for name in MEASURES}
+    clips: list[int] = []
+    for shard in run.shard_numbers(PICTURES):
+        part = run.read_shard(PICTURES, shard)
+        rows = part["index"].astype(np.int64)
+        masks = store.silhouettes(rows)
+        for row, *pictures in zip(rows, masks, part["synthesised"], part["adversarial"], strict=True):
+            if pictures[0].any():
+                clips.append(int(store.sequence[row]))
+                for name, value in compare_person(*pictures).items():
+                    columns[name].append(value)
+    told: dict[str, float | None] = {"n": len(clips)} if clips else {}
+    for name, values in columns.items():
+        if clips:
+            told[name] = finite_mean(np.array(values))
+            ends = mean_interval(np.array(values), np.array(clips))
+            told |= dict(zip((f"{name}_low", f"{name}_high"), ends or (None, None), strict=True))
+    return told
+
+
+def compare_person(
+    silhouette: NDArray[np.bool_], before: NDArray[np.uint8], after: NDArray[np.uint8]
+) -> dict[str, float]:
+    """ssim, psnr_db and mse of two pictures [h, w, 3] over the pixels of a silhouette [h, w], not empty; SSIM
+    is the mean of its map there."""
+    one, other = before / 255, after / 255
+    mse = float(((one[silhouette] - other[silhouette]) ** 2).mean())
+    windows = structural_similarity(  # type: ignore[no-untyped-call]
+        one, other, channel_axis=-1, data_range=1, full=True
+    )[1]
+    psnr = float(10 * np.log10(1 / mse)) if mse else np.inf
+    return {"ssim": float(windows[silhouette].mean()), "psnr_db": psnr, "mse": mse}
 
 
 def attack_markdown(run: AttackRun, frames: str, already: int) -> str:
@@ -99,6 +140,8 @@ def attack_markdown(run: AttackRun, frames: str, already: int) -> str:
             "## Error before and after",
             "",
             to_markdown(subjects),
+            subjects.note,
+            "",
             to_markdown(errors),
             errors.note,
             "",
@@ -127,18 +170,26 @@ def subjects_table(results: Mapping[str, Any]) -> Table:
     rows = [
         [
             words(subject),
-            *(number(row[name], 1, "mm") for name in names),
-            number(row["success_rate"], 1, "%", named=True),
+            *(number(row[name], 1, "mm", interval=ends_of(row, name)) for name in names),
+            number(row["success_rate"], 1, "%", named=True, interval=ends_of(row, "success_rate")),
             count(row["n"]),
         ]
         for subject, row in results["per_subject"].items()
     ]
-    overall = [number(results[f"mpjpe_{name}"], 1, "mm") for name in names]
-    success = number(results["success_rate"], 1, "%", named=True)
-    rows.append([words("all"), *overall, success, count(results["n"])])
+    overall = {f"mpjpe_{name}": ends_of(results, f"mpjpe_{name}") for name in names}
+    told = [number(results[name], 1, "mm", interval=ends) for name, ends in overall.items()]
+    success = number(results["success_rate"], 1, "%", named=True, interval=ends_of(results, "success_rate"))
+    rows.append([words("all"), *told, success, count(results["n"])])
     title = f"Appearance-only attack on {results['target']}"
     heads = ("subject", "initial (mm)", "final (mm)", threshold, "n")
-    return table("subjects", title, heads, rows, f"{PROTOCOL}.")
+    medians = [results.get(f"mpjpe_{name}_median") for name in names]
+    note = f"{PROTOCOL}. In brackets 95 % intervals over clips."
+    if None not in medians:
+        note += f" Medians: {figure_text(medians[0])} mm before, {figure_text(medians[1])} mm after."
+    if results.get("bones_final") is not None:
+        bones = number(results["bones_final"], 2, interval=ends_of(results, "bones_final"))
+        note += f" The final poses' bones are {text(bones)} times as long as before the attack."
+    return table("subjects", title, heads, rows, note)
 
 
 def shown_rows(samples: Columns) -> list[int]:

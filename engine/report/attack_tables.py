@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from statistics import fmean
+from typing import Any
 
 from dpa.engine.analysis.values import (
     NOTHING,
@@ -43,6 +44,7 @@ IMAGE_TITLES = {"ssim": ("SSIM ↑", 3, ""), "psnr_db": ("PSNR ↑ (dB)", 2, "dB
 """Heading, digits and unit of each measure of image similarity."""
 
 PRINTED, RECOMPUTED, ALL = "average, printed", "average, recomputed", "all samples"
+INTERVALS = "In brackets 95 % intervals of ours, by resampling whole clips."
 SLIP_NOTE = (
     "† as the paper prints it; it does not follow from the paper's own cells, whose mean stands beside it as"
     " recomputed."
@@ -87,7 +89,7 @@ def summary(runs: Runs) -> Table:
                 words(run.generator.name),
                 count(values["n"]),
                 *(number(error, 1, "mm") for error in errors),
-                number(values["success_rate"], 1, "%", named=True),
+                number(values["success_rate"], 1, "%", named=True, interval=ends_of(values, "success_rate")),
                 number(values["iterations"]["p50"], 0),
                 *_images(values["image"]),
             ]
@@ -118,7 +120,7 @@ def table_1(runs: Runs) -> Table:
     cells = [[words(row), *(value(row) for _, value in columns)] for row in rows]
     note = (
         f"{PROTOCOL}. {runs_note(runs)} The paper's averages do not all follow from its cells, so they stand"
-        f" as printed and recomputed; ours are means of the subjects. {SLIP_NOTE}"
+        f" as printed and recomputed; ours are means of the subjects. {INTERVALS} {SLIP_NOTE}"
     )
     headings = [Column(""), *(column for column, _ in columns)]
     return table("table1", "Table 1: error before and after the attack", headings, cells, note)
@@ -171,20 +173,29 @@ def _similarity(
             for line, name in zip(cells, MEASURES, strict=True):
                 line.append(printed(paper[network][name], unit=IMAGE_TITLES[name][2]))
         for run in ours.get(network, ()):
-            for part, values in (("frame", run.results["image"]), ("box", run.image_in_box)):
+            for part, values in run.parts.items():
                 columns.append(Column(run.target.name, Source.OURS, part))
                 for line, cell in zip(cells, _images(values), strict=True):
                     line.append(cell)
     runs = [run for some in ours.values() for run in some]
     note = (
-        f"{runs_note(runs)} Ours over the whole frame and inside the person's box: what the paper took its"
-        " measures over, it does not say. SSIM: scikit-image, 7×7 uniform window."
+        f"{runs_note(runs)} Ours inside the person's silhouette and box, and over the whole frame, most of"
+        " which no attack can change: what the paper took its measures over, it does not say. SSIM:"
+        f" scikit-image, 7×7 uniform window. {INTERVALS}"
     )
     return table(key, title, columns, cells, note)
 
 
 def _images(values: Mapping[str, float | None]) -> list[Cell]:
-    return [number(values[name], *IMAGE_TITLES[name][1:]) for name in MEASURES]
+    return [
+        number(values[name], *IMAGE_TITLES[name][1:], interval=ends_of(values, name)) for name in MEASURES
+    ]
+
+
+def ends_of(results: Mapping[str, Any], name: str) -> tuple[float, float] | None:
+    """The 95 % interval that results hold as NAME_low and NAME_high."""
+    low, high = results.get(f"{name}_low"), results.get(f"{name}_high")
+    return None if low is None or high is None else (low, high)
 
 
 def cross_generator(runs: Runs) -> Table:
@@ -201,7 +212,8 @@ def cross_generator(runs: Runs) -> Table:
 
 def _success(run: AttackRun) -> Cell:
     errors = _pair(run.results["mpjpe_initial_mm"], run.results["mpjpe_final_mm"])
-    return number(run.results["success_rate"], 1, "%", named=True, aside=errors)
+    ends = ends_of(run.results, "success_rate")
+    return number(run.results["success_rate"], 1, "%", named=True, interval=ends, aside=errors)
 
 
 def runs_note(runs: Runs) -> str:
@@ -272,10 +284,15 @@ def _our_errors(run: AttackRun) -> tuple[Column, Callable[[str], Cell]]:
 def _ours(run: AttackRun, row: str) -> Cell:
     subjects = run.results["per_subject"]
     if row == ALL:
-        return _pair(run.results["mpjpe_initial_mm"], run.results["mpjpe_final_mm"])
+        return _errors(run.results, "mpjpe_initial_mm", "mpjpe_final_mm")
     if row == RECOMPUTED:
         return _mean([_ours(run, name) for name in subjects])
-    return _pair(subjects[row]["initial_mm"], subjects[row]["final_mm"]) if row in subjects else NOTHING
+    return _errors(subjects[row], "initial_mm", "final_mm") if row in subjects else NOTHING
+
+
+def _errors(results: Mapping[str, Any], *names: str) -> Cell:
+    before, after = (number(results[name], 1, "mm", interval=ends_of(results, name)) for name in names)
+    return pair(before, after)
 
 
 def _mean(cells: Sequence[Cell]) -> Cell:

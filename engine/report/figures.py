@@ -1,6 +1,7 @@
 """Every figure of the page: those of the analyses, and those of the attack; whose they are, and what prints
 their numbers."""
 
+from dpa.engine.analysis.claims import Claim, beyond
 from dpa.engine.analysis.measures import ATTACK, ATTACK_MEASURES, CSSL_DA, NSD
 from dpa.engine.analysis.registry import PLAIN, FigureSpec
 from dpa.engine.drawing import attacks
@@ -29,6 +30,11 @@ OF_ATTACKS = (
         " pose on the input, (f) its pose on the attacked frame, with (e) pale behind it and the error in mm."
         " Left side blue, right side orange.",
         number=7,
+        claim=Claim(
+            "small changes of appearance lead to a completely different pose",
+            "more than half of the attacks succeed",
+            beyond("success_rate", 0.5, PLAIN, unit="%"),
+        ),
         frames=True,
         section="attack",
         stage=SNAPSHOTS,

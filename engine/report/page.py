@@ -14,6 +14,7 @@ from dpa.engine.report.page_results import page_results
 from dpa.engine.report.page_tables import PageTable, page_tables
 from dpa.engine.report.renderers import to_csv, to_latex, to_markdown
 from dpa.engine.report.sections import SECTIONS, headline
+from dpa.engine.report.verdicts import of_figure, of_table
 from dpa.engine.runs.directory import RESULTS, RunDirectory
 
 PAGE, TWIN = "report.html", "report.md"
@@ -71,7 +72,7 @@ def page_markdown(findings: Findings, tables: Mapping[str, PageTable], figures: 
     parts.append(_table(tables["summary"]))
     for section in SECTIONS:
         parts += [f"## {section.title}", section.lead]
-        parts += [_table(tables[key]) for key in section.tables if key in tables]
+        parts += [_table(tables[key], of_table(key, findings)) for key in section.tables if key in tables]
         parts += [_figure(one, findings) for one in figures if one.spec.section == section.key]
     return "\n\n".join(parts) + "\n"
 
@@ -81,9 +82,10 @@ def left_out(name: str) -> str:
     return f"`{name}`, whose code runs only where it is named: `dpa-engine report FOLDER --analysis {name}`."
 
 
-def _table(one: PageTable) -> str:
+def _table(one: PageTable, verdicts: Sequence[str] = ()) -> str:
     made = one.table
-    return f"### {made.title}\n\n{to_markdown(made)}\n{made.note}\n\n{_commands(one.commands)}"
+    told = "".join(f"\n**{line.replace(': ', '**: ', 1)}\n" for line in verdicts)
+    return f"### {made.title}\n\n{to_markdown(made)}{told}\n{made.note}\n\n{_commands(one.commands)}"
 
 
 def _figure(one: DrawnFigure, findings: Findings) -> str:
@@ -92,6 +94,7 @@ def _figure(one: DrawnFigure, findings: Findings) -> str:
     if one.png is not None:
         lines.append(f"![{spec.heading}](figures/{spec.key}.png)")
     lines.append(spec.caption)
+    lines += [f"**{line.replace(': ', '**: ', 1)}" for line in of_figure(spec, findings)]
     lines += [f"Missing here: `{command}`" for command in missing_of(spec, findings)]
     commands = commands_of_figure(spec, one.stage, findings)
     return "\n\n".join([*lines, _commands(commands)] if commands else lines)

@@ -18,6 +18,7 @@ from dpa.engine.report.findings import Findings
 from dpa.engine.report.page_tables import PageTable
 from dpa.engine.report.renderers import SLIP, text
 from dpa.engine.report.sections import SECTIONS, headline
+from dpa.engine.report.verdicts import of_figure
 from dpa.engine.report.viewer import png_uri, svg_uri, viewer_data
 
 TEMPLATES = Path(__file__).parent / "page"
@@ -107,6 +108,7 @@ def _json(value: object) -> Markup:
 
 def table_context(one: PageTable, results: Mapping[str, Any]) -> dict[str, Any]:
     """What the template of a table is given."""
+    verdicts = [_verdict(line) for line in results["verdicts"].get(one.table.key, ())]
     made = one.table
     shown = shown_columns(made)
     rows = [
@@ -134,6 +136,7 @@ def table_context(one: PageTable, results: Mapping[str, Any]) -> dict[str, Any]:
         "heads": heads,
         "rows": rows,
         "commands": one.commands,
+        "verdicts": verdicts,
     }
 
 
@@ -152,6 +155,12 @@ def _cell(column: Column, cell: Cell, paper: Cell | None, results: Mapping[str, 
     beside = "" if paper is None or paper.empty else _unbroken(text(paper))
     kind = " ".join(one for one in kinds if one)
     return HtmlCell(_unbroken(text(cell)), kind, _marks(cell, results), label, beside)
+
+
+def _verdict(line: str) -> tuple[str, str]:
+    """The verdict, and what follows it."""
+    verdict, _, told = line.partition(": ")
+    return verdict, told
 
 
 def _unbroken(words: str) -> str:
@@ -193,5 +202,6 @@ def figure_context(one: DrawnFigure, findings: Findings, images: bool) -> dict[s
         "frames": one.drawn,
         "left_out": spec.frames and not images,
         "missing": missing_of(spec, findings),
+        "verdicts": [_verdict(line) for line in of_figure(spec, findings)],
         "commands": commands_of_figure(spec, one.stage, findings),
     }

@@ -4,8 +4,10 @@ from typing import Any
 
 from dpa.engine.attack.summary import data_note
 from dpa.engine.report.calibration import calibration_of
+from dpa.engine.report.figures import page_figures
 from dpa.engine.report.findings import Findings, NetworkFindings
 from dpa.engine.report.page_tables import measures_of
+from dpa.engine.report.verdicts import all_verdicts
 from dpa.engine.runs.results import ReproduceResults, versioned
 
 
@@ -21,6 +23,7 @@ def page_results(findings: Findings) -> dict[str, Any]:
         "predictions": {one.name: dict(one.predictions) for one in findings.networks},
         "commands": {one.name: _commands(one, findings) for one in findings.networks},
         "calibration": None if calibration is None else calibration.as_json(),
+        "verdicts": all_verdicts(findings, [spec for spec, _ in page_figures(findings)]),
         "data": findings.note["data"],
         "data_note": data_note(findings.source),
         "device": findings.note["device"],

@@ -4,6 +4,7 @@ become words."""
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from pylatexenc.latexencode import unicode_to_latex
 from tabulate import tabulate
@@ -22,12 +23,14 @@ def text(cell: Cell) -> str:
     parts = [] if cell.interval is None else [_interval(cell)]
     if cell.value is None and parts and cell.after is None:
         return parts[0]
+    if cell.after is not None:
+        before, after = replace(cell, after=None, slip=False, aside=None), cell.after
+        told = f"{text(before)} → {text(after)}{SLIP if cell.slip else ''}"
+        return told if cell.aside is None or cell.aside.empty else f"{told} ({text(cell.aside)})"
     told = figure_text(None if cell.value is None else cell.value * cell.factor, cell.digits)
     if cell.value is not None:
         told += "" if cell.spread is None else f" ± {_digits(cell.spread * cell.factor, cell.digits)}"
         told += f" {cell.unit}" if cell.named else ""
-    if cell.after is not None:
-        told += f" → {text(cell.after)}"
     told += SLIP if cell.slip else ""
     if cell.aside is not None and not cell.aside.empty:
         parts.append(text(cell.aside))

@@ -122,6 +122,7 @@ class ReproduceResults(Results):
     predictions: dict[str, dict[str, Any]]
     commands: dict[str, dict[str, str]]
     calibration: CalibrationResults | None
+    verdicts: dict[str, list[str]]
     data: dict[str, Any]
     data_note: str
     device: str

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dpa.engine.intervals import mean_interval
+from dpa.engine.intervals import clip_interval, jackknife_interval, mean_interval
 
 
 def test_holds_the_true_mean_in_about_95_of_100_worlds() -> None:
@@ -36,3 +36,21 @@ def test_what_is_not_finite_is_left_out_and_one_clip_tells_nothing() -> None:
     assert mean_interval(values, np.arange(4)) == mean_interval(values[[0, 2]], np.array([0, 2]))
     assert mean_interval(values, np.zeros(4)) is None
     assert mean_interval(np.array([]), np.array([])) is None
+
+
+def test_a_mean_by_rows_has_the_interval_of_the_mean():
+    rng = np.random.default_rng(0)
+    clips = np.repeat(np.arange(30), 4)
+    values = rng.normal(size=30)[clips] + rng.normal(size=120) * 0.1
+    plain = mean_interval(values, clips)
+    by_rows = clip_interval(lambda rows: float(values[rows].mean()), clips, draws=2000)
+    left_out = jackknife_interval(lambda rows: float(values[rows].mean()), float(values.mean()), clips, 30)
+    for found in (by_rows, left_out):
+        np.testing.assert_allclose(found, plain, atol=0.06)
+
+
+def test_frames_of_one_clip_tell_nothing():
+    one = np.zeros(5, dtype=int)
+    assert clip_interval(lambda rows: 1.0, one) is None
+    assert jackknife_interval(lambda rows: 1.0, 1.0, one) is None
+    assert clip_interval(lambda rows: float("nan"), np.arange(5)) is None

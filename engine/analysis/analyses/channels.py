@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from dpa.engine.analysis.claims import Claim, beyond
 from dpa.engine.analysis.codes import crops_of
-from dpa.engine.analysis.measures import Measure, Scale
+from dpa.engine.analysis.measures import NSD, Measure, Scale
 from dpa.engine.analysis.neighbours import NoOtherClip
 from dpa.engine.analysis.pose_pairs import Pairs, equally_distant, most_similar
 from dpa.engine.analysis.registry import Analysis, FigureSpec
@@ -19,6 +20,7 @@ from dpa.engine.analysis.study import Outcome, Progress, Study, stored, to_numpy
 from dpa.engine.analysis.values import Table, count, number, table, words
 from dpa.engine.drawing.grid import Shown, show
 from dpa.engine.drawing.style import MUTED, PALETTE, TEXT, blank_figure, plain
+from dpa.engine.intervals import clip_interval, named
 
 Array = NDArray[np.float64]
 
@@ -49,6 +51,14 @@ class ChannelResult:
         between, within = (float((values**2).mean()) for values in (self.between, self.within))
         return 1 - within / between if between > 0 else float("nan")
 
+    def interval(self) -> tuple[float, float] | None:
+        """Of the share; pairs, none of which shares a picture with another, are drawn again."""
+
+        def share(rows: NDArray[np.int64]) -> float:
+            return 1 - float((self.within[rows] ** 2).mean()) / float((self.between[rows] ** 2).mean())
+
+        return clip_interval(share, np.arange(len(self.between))) if self.between.any() else None
+
     def top_share(self, channels: int) -> float:
         """Share of the summed difference that so many highest channels hold; evenly spread, channels / P."""
         mean = np.sort(self.between.mean(axis=0))[::-1]
@@ -58,6 +68,7 @@ class ChannelResult:
         """Figures for results.json."""
         return {
             "channels_appearance_share": self.appearance_share,
+            **named("channels_appearance_share", self.interval()),
             **{f"channels_top_{top}_share": self.top_share(top) for top in TOP},
             "channels_pair_distance_mm": float(self.between_pairs.distance_mm.mean()),
         }
@@ -177,6 +188,11 @@ ANALYSIS = Analysis(
             "Two people in a similar pose, and the sorted absolute difference of their pose codes. Thin: all"
             " pairs found by ground-truth pose. Dashed: one person in two clips, equally far apart in pose.",
             number=5,
+            claim=Claim(
+                "pose codes of two people in a similar pose differ in channels that hold appearance",
+                "a part of the squared difference that one person's pairs do not show, above 0",
+                beyond("channels_appearance_share", 0.0, [NSD], unit="%"),
+            ),
             frames=True,
             section="codes",
             file="channels",

@@ -22,6 +22,7 @@ from dpa.engine.analysis.variance import VarianceShares, variance_shares
 from dpa.engine.drawing.grid import Shown, show
 from dpa.engine.drawing.style import INK, MUTED, PALETTE, TEXT, blank_figure, plain
 from dpa.engine.evaluation_set import SUBJECTS, cached_set
+from dpa.engine.intervals import mean_interval, named
 from dpa.kernels import crop
 from dpa.models.data.store import PackedStore
 from dpa.models.data.synthetic.config import SynthConfig
@@ -46,7 +47,8 @@ class DifferentMoments(InputError):
 class CounterfactualResult:
     """m moments in O outfits. predicted: [O, m, J, 3] mm, φ on each picture; truth: [m, J, 3], the same pose
     in all outfits; own: [m], the number of the outfit that is the body's own. pose_shares, appearance_shares:
-    what makes the codes vary. pictures: [O, 3, h, w] in [0, 1], one moment."""
+    what makes the codes vary. pictures: [O, 3, h, w] in [0, 1], one moment. motions: [m], the clip
+    of each."""
 
     outfits: tuple[str, ...]
     subjects: NDArray[np.str_]
@@ -56,6 +58,7 @@ class CounterfactualResult:
     pose_shares: VarianceShares
     appearance_shares: VarianceShares
     pictures: Tensor
+    motions: NDArray[np.int64]
 
     def shifts(self) -> Array:
         """[O, m] mm: MPJPE of φ in each outfit against φ in the body's own, where it is NaN. 17 joints,
@@ -64,6 +67,11 @@ class CounterfactualResult:
         apart = np.stack([mpjpe(one, self.predicted[self.own, moments]) for one in self.predicted])
         apart[self.own, moments] = np.nan
         return apart
+
+    def interval(self) -> tuple[float, float] | None:
+        """Of the mean shift: moments of one motion, seen by several cameras in several outfits, are one."""
+        shifts = self.shifts()
+        return mean_interval(shifts.ravel(), np.tile(self.motions, len(shifts)))
 
     def errors(self) -> Array:
         """[O, m] mm: MPJPE of φ against the true pose."""
@@ -75,6 +83,8 @@ class CounterfactualResult:
         others = np.isfinite(shifts)
         return {
             "counterfactual_pose_shift_mm": float(shifts[others].mean()),
+            **named("counterfactual_pose_shift_mm", self.interval()),
+            "counterfactual_pose_shift_median_mm": float(np.median(shifts[others])),
             "counterfactual_pose_shift_p90_mm": float(np.percentile(shifts[others], 90)),
             "counterfactual_error_own_mm": float(errors[self.own, np.arange(len(self.own))].mean()),
             "counterfactual_error_other_mm": float(errors[others].mean()),
@@ -144,6 +154,7 @@ def counterfactual(
         pose_shares=variance_shares(_stack(codes, "pose"), first.subject),
         appearance_shares=variance_shares(_stack(codes, "appearance"), first.subject),
         pictures=torch.cat([person(store, shown) for store in stores.values()]),
+        motions=first.sequence.astype(np.int64),
     )
 
 

@@ -1,17 +1,22 @@
 """DC(A, P) of Table 3: what the two codes share, beside what nothing shared would make."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
 from dpa.engine.analysis.distance_correlation import (
+    FEWEST,
+    DistanceMoments,
     PermutationNull,
     bias_corrected_correlation,
     distance_correlation,
     distance_moments,
+    moments_of,
+    pairwise_distances,
     permutation_null,
 )
 from dpa.engine.analysis.measures import CSSL, CSSL_DA, DRNET, NSD, Measure, Scale
@@ -20,6 +25,7 @@ from dpa.engine.analysis.study import Outcome, Progress, Study, to_numpy
 from dpa.engine.analysis.values import Table, number, table, words
 from dpa.engine.drawing.grid import Shown
 from dpa.engine.drawing.style import MUTED, PALETTE, blank_figure, plain
+from dpa.engine.intervals import jackknife_interval, named
 
 
 @dataclass(frozen=True)
@@ -41,21 +47,21 @@ class Dependence:
             "dc_p_value": self.null.p_value,
         }
 
-    def table(self) -> Table:
-        """A line for each of the two."""
+    def table(self, summary: Mapping[str, float]) -> Table:
+        """A line for each of the two, with the intervals of the summary."""
         figures = (
-            ("DC(A, P)", self.dc, self.null.dc),
-            ("dCor(A, P), bias corrected", self.dcor, self.null.dcor),
+            ("DC(A, P)", "dc", self.dc, self.null.dc),
+            ("dCor(A, P), bias corrected", "dcor", self.dcor, self.null.dcor),
         )
         rows = [
             [
                 words(name),
-                number(value, 3),
+                number(value, 3, interval=(summary[f"{key}_low"], summary[f"{key}_high"])),
                 number(float(null.mean()), 3),
                 number(float(np.percentile(null, 95)), 3),
                 number(float(f"{self.null.p_value:.3g}"), None),
             ]
-            for name, value, null in figures
+            for name, key, value, null in figures
         ]
         return table(
             "dc",
@@ -87,7 +93,31 @@ def run(study: Study, progress: Progress) -> Outcome:
         study.config.seed,
     )
     arrays = {"dc": result.null.dc, "dcor": result.null.dcor}
-    return Outcome(result.summary(), {"dc": result.table()}, arrays)
+    clips = study.store.sequence[study.sample.rows]
+    intervals = dependence_intervals(study.sample.appearance, study.sample.pose, result, clips)
+    summary = result.summary() | intervals
+    return Outcome(summary, {"dc": result.table(summary)}, arrays)
+
+
+def dependence_intervals(
+    appearance: Tensor, pose: Tensor, found: Dependence, clips: NDArray[np.int64]
+) -> dict[str, float]:
+    """Of both figures, over clips; by leaving clips out, as two equal frames would have distance 0. One pass
+    over the distances serves all groups of clips."""
+    a, b = (pairwise_distances(to_numpy(code)) for code in (appearance, pose))
+
+    def figures(rows: NDArray[np.int64]) -> DistanceMoments:
+        return moments_of(a[np.ix_(rows, rows)], b[np.ix_(rows, rows)])
+
+    def dc(rows: NDArray[np.int64]) -> float:
+        return distance_correlation(figures(rows))
+
+    def dcor(rows: NDArray[np.int64]) -> float:
+        return bias_corrected_correlation(figures(rows)) if len(rows) >= FEWEST else float("nan")
+
+    return named("dc", jackknife_interval(dc, found.dc, clips)) | named(
+        "dcor", jackknife_interval(dcor, found.dcor, clips)
+    )
 
 
 def null_figure(networks: Sequence[Shown], images: bool) -> Figure:

@@ -1,7 +1,7 @@
 """Figure 6: the K channels of A's pose code with the lowest, or the highest, appearance probability replaced
 by B's, from K = 0 to all of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dpa.engine.analysis.analyses.channels import channels_of
+from dpa.engine.analysis.claims import Answer, Claim, Figures, Verdict
 from dpa.engine.analysis.codes import Backgrounds, Codes, Network
+from dpa.engine.analysis.measures import NSD
 from dpa.engine.analysis.painting import (
     Painted,
     before_background,
@@ -233,6 +235,30 @@ def sweep_curves_figure(networks: Sequence[Shown], images: bool) -> Figure:
     return figure
 
 
+def ask_the_crossings(networks: Mapping[str, Figures]) -> list[Answer]:
+    """Of NSD, as the paper: where the mean picture comes nearer to B than to A; no figure: it never does."""
+    figures = networks.get(NSD)
+    if figures is None or "sweep_lowest_pose_crossing" not in figures:
+        return []
+    at = {
+        (order, what): figures.get(f"sweep_{order}_{what}_crossing")
+        for order in MARKED
+        for what in ("pose", "colour")
+    }
+
+    def by(order: str, what: str) -> bool:
+        crossing = at[order, what]
+        return crossing is not None and crossing <= MARKED[order]
+
+    holds = by("lowest", "pose") and not by("lowest", "colour")
+    holds = holds and by("highest", "colour") and not by("highest", "pose")
+    told = ", ".join(
+        f"{what} {order} first " + ("never" if k is None else f"at K = {k:.0f}")
+        for (order, what), k in at.items()
+    )
+    return [Answer(f"{NSD} {told}", Verdict.AGREES if holds else Verdict.CONTRADICTS)]
+
+
 ANALYSIS = Analysis(
     name="sweep",
     title="sweep over K channels",
@@ -248,6 +274,13 @@ ANALYSIS = Analysis(
             " highest (lower strip) appearance probability are replaced by B's. Red: the K that the paper"
             " points at.",
             number=6,
+            claim=Claim(
+                "500 channels of low appearance probability bring B's pose and keep A's appearance, and 200"
+                " of high probability bring B's appearance and keep A's pose",
+                "lowest first, the pose is nearer to B's by K = 500 and the colours are not; highest first,"
+                " the colours are by K = 200 and the pose is not",
+                ask_the_crossings,
+            ),
             frames=True,
             section="codes",
             file="sweep",

@@ -9,9 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from dpa.engine.analysis.claims import Claim, beyond
 from dpa.engine.analysis.measures import CSSL_DA, Measure, Scale
 from dpa.engine.analysis.neighbours import NeighbourAccuracy, centred_by, neighbour_accuracy
-from dpa.engine.analysis.registry import Analysis, FigureSpec
+from dpa.engine.analysis.registry import PLAIN, Analysis, FigureSpec
 from dpa.engine.analysis.study import Outcome, Progress, Study, to_numpy
 from dpa.engine.analysis.values import Cell, Table, count, number, table
 from dpa.engine.drawing.grid import Shown
@@ -203,6 +204,11 @@ ANALYSIS = Analysis(
             " appearance knows the pose. Right, beyond it: pose codes of all, by person. The line above each"
             " tells how often the nearest neighbours from other clips agree.",
             number=4,
+            claim=Claim(
+                "appearance codes of one person cluster by action",
+                "the nearest neighbours tell the action in at least half of the appearance codes",
+                beyond(ACTION, 0.5, PLAIN, unit="%"),
+            ),
             section="codes",
             file="tsne",
         ),
@@ -212,6 +218,11 @@ ANALYSIS = Analysis(
             tsne_figure,
             "As Figure 4, CSSL trained with colour augmentation.",
             number=9,
+            claim=Claim(
+                "with augmentation too the appearance codes cluster by action",
+                "the nearest neighbours tell the action in at least half of the appearance codes",
+                beyond(ACTION, 0.5, [CSSL_DA], unit="%"),
+            ),
             titles=(CSSL_DA,),
             section="augmentation",
         ),

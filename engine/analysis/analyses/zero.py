@@ -1,7 +1,8 @@
 """Figures 3 and 10: the appearance code set to zero, and to its mean."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -9,15 +10,17 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dpa.engine.analysis.claims import Claim, beyond, more
 from dpa.engine.analysis.codes import Backgrounds, Codes, Network
 from dpa.engine.analysis.measures import CSSL, CSSL_DA, Measure, Scale
 from dpa.engine.analysis.painting import Painted, before_background, colour_profile, paint
-from dpa.engine.analysis.registry import Analysis, FigureSpec
+from dpa.engine.analysis.registry import PLAIN, Analysis, FigureSpec
 from dpa.engine.analysis.study import Outcome, Progress, Study, stored
 from dpa.engine.analysis.values import Table, number, table
 from dpa.engine.analysis.variance import between_groups
 from dpa.engine.drawing.grid import SIDE, Line, Shown, fill_grid, picture_grid
 from dpa.engine.drawing.style import PALETTE, TEXT, Bars, bar_panels, blank_figure
+from dpa.engine.intervals import clip_interval, named
 
 OWN, ZERO, MEAN = "own code", "zero", "mean code"
 KINDS = {"own": OWN, "zero": ZERO, "mean": MEAN}
@@ -27,11 +30,24 @@ KINDS = {"own": OWN, "zero": ZERO, "mean": MEAN}
 @dataclass(frozen=True)
 class ZeroResult:
     """pictures: for OWN, ZERO and MEAN, [n, 3, s, s] in [0, 1]. variance: for each, the variance component
-    of the colours inside the mask between subjects, in ΔE². samples: how many pictures it was taken over."""
+    of the colours inside the mask between subjects, in ΔE². samples: how many pictures it was taken over.
+    profiles: for each, the colours [samples, 96]."""
 
     pictures: dict[str, Tensor]
     variance: dict[str, float]
     samples: int
+    profiles: dict[str, NDArray[np.float64]]
+
+    def intervals(self, subjects: NDArray[np.str_], clips: NDArray[np.int64]) -> dict[str, float]:
+        """Of the shares that are left, over clips. subjects, clips: [n], of all pictures."""
+
+        def left(kind: str, rows: NDArray[np.int64]) -> float:
+            own, other = (between_groups(self.profiles[one][rows], subjects[rows]) for one in (OWN, kind))
+            return max(other, 0.0) / own if own > 0 else float("nan")
+
+        return named("zero_subject_variance_left", clip_interval(partial(left, ZERO), clips)) | named(
+            "mean_subject_variance_left", clip_interval(partial(left, MEAN), clips)
+        )
 
     def share_left(self, kind: str) -> float:
         """Variance between subjects that is left of what their own codes make; not below 0. NaN where
@@ -46,8 +62,12 @@ class ZeroResult:
             "mean_subject_variance_left": self.share_left(MEAN),
         }
 
-    def table(self) -> Table:
-        """A line for each kind of code."""
+    def table(self, summary: Mapping[str, float]) -> Table:
+        """A line for each kind of code, with the intervals of the summary."""
+        ends = {
+            kind: (summary[f"{name}_low"], summary[f"{name}_high"])
+            for kind, name in ((ZERO, "zero_subject_variance_left"), (MEAN, "mean_subject_variance_left"))
+        }
         return table(
             "zero",
             "Appearance code replaced (Fig. 3, 10)",
@@ -56,7 +76,7 @@ class ZeroResult:
                 [
                     kind,
                     number(float(np.sqrt(max(self.variance[kind], 0))), 2, "ΔE"),
-                    number(self.share_left(kind), 0, "%"),
+                    number(self.share_left(kind), 0, "%", interval=ends.get(kind)),
                 ]
                 for kind in (OWN, ZERO, MEAN)
             ],
@@ -79,12 +99,13 @@ def zero_appearance(
         ZERO: torch.zeros_like(codes.appearance),
         MEAN: codes.appearance.mean(dim=0).expand_as(codes.appearance),
     }
-    pictures, variance = {}, {}
+    pictures, variance, profiles = {}, {}, {}
     for kind, appearance in replaced.items():
         painted = Painted(paint(network, appearance, codes.pose).rgb, own.mask)
-        variance[kind] = between_groups(colour_profile(painted.rgb, painted.mask), subjects)
+        profiles[kind] = colour_profile(painted.rgb, painted.mask)
+        variance[kind] = between_groups(profiles[kind], subjects)
         pictures[kind] = before_background(painted.take(shown), codes.box[shown], behind).cpu()
-    return ZeroResult(pictures, variance, len(codes))
+    return ZeroResult(pictures, variance, len(codes), profiles)
 
 
 def run(study: Study, progress: Progress) -> Outcome:
@@ -94,9 +115,9 @@ def run(study: Study, progress: Progress) -> Outcome:
     behind = study.take(shown)[1]
     result = zero_appearance(study.network, study.pool, subjects, torch.from_numpy(shown), behind)
     arrays = {name: stored(result.pictures[kind]) for name, kind in KINDS.items()}
-    return Outcome(
-        result.summary(), {"zero": result.table()}, arrays | {"subjects": np.array(study.titles(shown))}
-    )
+    summary = result.summary() | result.intervals(subjects, study.store.sequence[study.pool.rows])
+    arrays["subjects"] = np.array(study.titles(shown))
+    return Outcome(summary, {"zero": result.table(summary)}, arrays)
 
 
 def one_of_each(names: NDArray[np.str_], seed: int) -> NDArray[np.int64]:
@@ -176,6 +197,11 @@ ANALYSIS = Analysis(
             "Top: synthesised with the own appearance code. Below: with zero, and with the mean of all codes."
             " What still tells the people apart came through the pose code.",
             number=3,
+            claim=Claim(
+                "with a zero code pictures keep almost all of the people's appearance",
+                "more than half of the variance between people is left",
+                beyond("zero_subject_variance_left", 0.5, PLAIN, unit="%"),
+            ),
             frames=True,
             section="synthesis",
             file="zero",
@@ -186,6 +212,11 @@ ANALYSIS = Analysis(
             zero_rows_figure,
             "Original pictures of CSSL; with a zero appearance code without, and with augmentation.",
             number=10,
+            claim=Claim(
+                "a zero code leaves people their appearance without augmentation and not with it",
+                "more of the variance between people is left without augmentation; intervals do not touch",
+                more("zero_subject_variance_left", CSSL, [CSSL_DA], "%"),
+            ),
             titles=(CSSL, CSSL_DA),
             frames=True,
             section="augmentation",

@@ -19,6 +19,7 @@ from dpa.models.config import BadValue, load_config, to_yaml
 from dpa.models.training.checkpoint import load_network, save_network
 
 KEYS = {
+    "schema_version": None,
     "target": None,
     "generator": None,
     "n": None,

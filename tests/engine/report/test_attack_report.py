@@ -11,8 +11,9 @@ from dpa.engine.attack.summary import data_note
 from dpa.engine.drawing.grid import around
 from dpa.engine.drawing.samples import ShownSample, error_curves, sample_grid
 from dpa.engine.drawing.skeleton import PARENTS, project
-from dpa.engine.report.attack_report import attack_markdown, shown_rows
-from dpa.engine.report.attack_runs import AttackRun, Role
+from dpa.engine.intervals import mean_interval
+from dpa.engine.report.attack_report import attack_markdown, compare_person, shown_rows
+from dpa.engine.report.attack_runs import AttackRun, Role, bone_ratio, measured
 from dpa.engine.report.findings import SNAPSHOTS
 from dpa.engine.report.paper import TABLE_1_AVERAGES, recomputed_average, recomputed_overall
 from dpa.engine.report.viewer import viewer_data
@@ -43,15 +44,9 @@ IN_BOX = {"ssim": 0.9, "psnr_db": 26.1, "mse": 0.004}
 
 
 def page_of(results=RESULTS, source="synthetic", already=0):
-    run = AttackRun(
-        Path("run"),
-        results,
-        IN_BOX,
-        "",
-        data_note(source),
-        Role("zoo:nsd", "NSD"),
-        Role("zoo:drnet", "DRNet"),
-    )
+    roles = Role("zoo:nsd", "NSD"), Role("zoo:drnet", "DRNet")
+    told = {**results, "similarity": {"box": IN_BOX, "frame": results["image"]}}
+    run = AttackRun(Path("run"), told, {}, "", data_note(source), *roles)
     return attack_markdown(run, "3 frames", already)
 
 
@@ -201,3 +196,42 @@ def test_up_in_the_world_is_up_in_the_drawing():
     assert head[1] > 0 > foot[1]
     assert far[1] > 0
     assert all(parent < joint for joint, parent in enumerate(PARENTS))
+
+
+def test_bones_that_grow_are_seen():
+    pose = np.random.default_rng(0).normal(size=(3, 17, 3)) * 200
+    moved = pose.copy()
+    moved[1] *= 10
+    moved[2] = pose[2] @ np.array([[0, 1, 0], [-1, 0, 0], [0, 0, 1.0]])  # turned, which is no longer bone
+    np.testing.assert_allclose(bone_ratio(pose, moved), [1, 10, 1])
+
+
+def test_a_silhouette_leaves_out_what_no_attack_can_change():
+    rng = np.random.default_rng(0)
+    before = rng.integers(0, 255, (24, 24, 3), dtype=np.uint8)
+    person = np.zeros((24, 24), dtype=bool)
+    person[8:16, 8:16] = True
+    after = np.where(person[..., None], 255 - before, before).astype(np.uint8)
+    inside = compare_person(person, before, after)
+    change = ((before[person] / 255 - after[person] / 255) ** 2).mean()
+    assert inside["mse"] == pytest.approx(change)
+    assert inside["psnr_db"] == pytest.approx(-10 * np.log10(change))
+    assert compare_person(person, before, before) == {"ssim": 1.0, "psnr_db": np.inf, "mse": 0.0}
+    assert inside["mse"] > 5 * ((before / 255 - after / 255) ** 2).mean()
+
+
+def test_samples_tell_intervals_medians_and_bones():
+    clips = np.repeat(np.arange(20), 2)
+    errors = clips * 10.0
+    samples = {
+        "sequence": clips, "subject": np.array(["S1"] * 40), "success": errors > 100,
+        "initial_error_mm": errors, "final_error_mm": errors + 1, "ssim": errors, "psnr_db": errors,
+        "mse": errors, "initial_pose": np.ones((40, 17, 3)) * np.arange(17)[:, None],
+        "final_pose": np.ones((40, 17, 3)) * 2 * np.arange(17)[:, None],
+    }  # fmt: skip
+    told = measured({**RESULTS, "per_subject": {"S1": {"n": 40}}}, samples, {})
+    low, high = mean_interval(errors, clips)
+    assert (told["mpjpe_initial_mm_low"], told["mpjpe_initial_mm_high"]) == (low, high)
+    assert told["mpjpe_final_mm_median"] == np.median(errors) + 1
+    assert told["bones_final"] == pytest.approx(2) and told["per_subject"]["S1"]["initial_mm_low"] == low
+    assert told["image"]["psnr_db_low"] == low and list(told["similarity"]) == ["frame"]

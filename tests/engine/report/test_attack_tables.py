@@ -149,7 +149,7 @@ def test_tables_2_and_4_show_frame_and_box(write_run):
     assert (row["DRNet, paper"], row["cssl, frame"], row["cssl, box"]) == ("26.45", "25.00", "20.00")
     assert "cssl-da, frame" not in row
     row = short(fourth["PSNR ↑ (dB)"])
-    ours = ["cssl, frame", "cssl, box"], ["cssl-da, frame", "cssl-da, box"]
+    ours = ["cssl, box", "cssl, frame"], ["cssl-da, box", "cssl-da, frame"]
     assert list(row)[1:] == ["CSSL, paper", *ours[0], "CSSL (DA), paper", *ours[1]]
     assert (row["CSSL (DA), paper"], row["cssl-da, frame"]) == ("22.9", "27.00")
     assert short(fourth["MSE ↓"])["cssl, box"] == "0.0300"

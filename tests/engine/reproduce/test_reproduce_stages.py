@@ -222,7 +222,7 @@ def test_commands_say_all_settings_of_their_stage(quick):
     attack = AttackRunConfig(
         **config.attack.model_dump(), target="zoo:nsd", generator="my net", samples=config.attacked
     )
-    words = {"--target": "target", "--generator": "generator"}
+    words = {"--target": "target", "--generator": "generator", "--protocol": "protocol"}
     assert read_back(attack_command(attack), AttackRunConfig, words)[1] == attack
 
 
