@@ -36,6 +36,7 @@ def analyze(
     set_: Annotated[list[str] | None, Flag("--set", metavar="A=B", help="One setting.")] = None,
     dry_run: Annotated[bool, Flag("--dry-run", help="Print the settings in force and stop.")] = False,
     as_json: Annotated[bool, Flag("--json", help="Print JSON only.")] = False,
+    list_: Annotated[bool, Flag("--list", help="Print which analyses there are and stop.")] = False,
 ) -> None:
     """Ask what the appearance code and the pose code of a network really hold.
 
@@ -44,6 +45,9 @@ def analyze(
     (Table 3): distance correlation, information over bias; iob trains decoders for minutes. counterfactual:
     the same moment rendered in other clothes. Prints tables and writes figures into a run directory.
     """
+    if list_:
+        _list(as_json)
+        return
     from dpa.engine.analysis.config import AnalyzeConfig
     from dpa.models.config import load_config, to_yaml
 
@@ -62,6 +66,19 @@ def analyze(
         typer.echo(to_yaml(settings), nl=False)
         return
     _analyze(settings, out, as_json)
+
+
+def _list(as_json: bool) -> None:
+    import json
+
+    from dpa.engine.analysis.registry import analysis_of
+
+    titles = {name: analysis_of(name).title for name in names()}
+    if as_json:
+        typer.echo(json.dumps(titles))
+        return
+    for name, title in titles.items():
+        typer.echo(f"{name:<16}{title}")
 
 
 def _analyze(settings: "AnalyzeConfig", out: Path | None, as_json: bool) -> None:

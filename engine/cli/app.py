@@ -30,6 +30,14 @@ DATA = {
 }
 
 ZOO = {
+    "list": Command(
+        "dpa.engine.cli.lists:list_networks",
+        "Print which networks can be named as zoo:NAME, and which can be built.",
+    ),
+    "show": Command(
+        "dpa.engine.cli.lists:show_network",
+        "Print a bundled network's model card: what trained it, what it measures, what to use it for.",
+    ),
     "build": Command(
         "dpa.engine.cli.zoo:build",
         "Generate the data, train, fit the regressor, measure, and write the model card.",
@@ -47,6 +55,23 @@ ZOO = {
         "dpa.engine.cli.zoo:calibrate",
         "Print the calibration table from whichever reference networks there are.",
         networks=True,
+    ),
+}
+
+RUNS = {
+    "list": Command(
+        "dpa.engine.cli.lists:list_runs",
+        "Print the run directories below a folder: what each was told, and whether it ended.",
+    ),
+}
+
+CACHE = {
+    "show": Command(
+        "dpa.engine.cli.lists:show_cache", "Print what is kept between runs, and how large it is."
+    ),
+    "clear": Command(
+        "dpa.engine.cli.lists:clear_cache",
+        "Remove what is kept between runs; it is made again when it is needed.",
     ),
 }
 
@@ -142,6 +167,8 @@ COMMANDS: dict[str, Command | Group] = {
     ),
     "schema": Command("dpa.engine.cli.schema:schema", "Print the JSON Schema of a command's results.json."),
     "zoo": Group("The bundled networks: build them again, measure them again.", ZOO),
+    "runs": Group("Run directories.", RUNS),
+    "cache": Group("What is kept between runs.", CACHE),
     "bench": Group("Measure throughput and latency on this machine.", BENCH),
 }
 

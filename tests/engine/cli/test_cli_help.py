@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dpa.engine.cli.app import BENCH, COMMANDS, DATA, ZOO
+from dpa.engine.cli.app import BENCH, CACHE, COMMANDS, DATA, RUNS, ZOO
 from dpa.engine.cli.lazy import Command
 
 SCRIPTS = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]["scripts"]
@@ -90,7 +90,7 @@ def test_a_list_of_commands_imports_none_of_them(group: list[str]) -> None:
 
 def test_a_list_says_of_each_command_what_the_command_says_of_itself() -> None:
     """Its first sentence, unless the list shortens what needs more."""
-    for entries in (COMMANDS, DATA, ZOO, BENCH):
+    for entries in (COMMANDS, DATA, ZOO, BENCH, RUNS, CACHE):
         for name, entry in entries.items():
             if isinstance(entry, Command):
                 help_text = " ".join((entry.made(name).help or "").split())
