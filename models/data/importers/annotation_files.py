@@ -1,6 +1,7 @@
 """Annotations from HDF5 files and pickles, read as arrays and nothing else."""
 
 import pickle
+import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -187,3 +188,27 @@ def load_arrays(path: Path) -> Any:
         raise RefusedPickle(path, str(error)) from error
     except Exception as error:  # a damaged pickle fails in whatever opcode it hits
         raise BrokenAnnotations(path, f"{type(error).__name__}: {error}", "a whole pickle") from error
+
+
+def load_object(path: Path, name: str) -> Any:
+    """The one object that np.savez kept as an array of objects under this name, read as `load_arrays` does.
+
+    Raises RefusedPickle if it asks for anything else, BrokenAnnotations if it is not there or cut off.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:
+            version = np.lib.format.read_magic(file)
+            if version != (1, 0):
+                raise ValueError(f"an array of format {version}")
+            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            if shape != () or dtype.kind != "O":
+                raise ValueError(f"an array {list(shape)} of {dtype}, not one object")
+            match _ArraysOnly(file, encoding="latin1").load():
+                case _Asked(name="_reconstruct", state=(_, (), _, _, [value])):
+                    return _answered(value)
+                case _:
+                    raise _Refused("it holds no single object")
+    except _Refused as error:
+        raise RefusedPickle(path, str(error)) from error
+    except Exception as error:  # as above
+        raise BrokenAnnotations(path, f"{type(error).__name__}: {error}", f"an object {name!r}") from error

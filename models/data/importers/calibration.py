@@ -1,5 +1,6 @@
 """Cameras: from published calibration files, or from the poses where a layout lacks them."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from dpa.models.documents import read_json
 from dpa.models.errors import InputError
 
 from .annotation_files import load_arrays
-from .catalogue import BrokenAnnotations, MissingCalibration
+from .catalogue import BrokenAnnotations, MissingCalibration, View
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,18 @@ def relative_extrinsics(
     return found
 
 
+def placed_by_poses(views: Sequence[View]) -> dict[tuple[str, str], Extrinsics]:
+    """Each subject's cameras, named S1.54138969, in the axes of the first one."""
+    clips: dict[str, dict[tuple[str, str, str], dict[str, Any]]] = defaultdict(lambda: defaultdict(dict))
+    for view in views:
+        clips[view.subject][view.motion][view.camera.split(".")[1]] = (view.numbers, view.poses)
+    return {
+        (subject, name): placed
+        for subject, motions in clips.items()
+        for name, placed in relative_extrinsics(list(motions.values())).items()
+    }
+
+
 def _shared(
     one: tuple[NDArray[np.int64], NDArray[np.float32]],
     other: tuple[NDArray[np.int64], NDArray[np.float32]],
@@ -122,6 +135,30 @@ def read_calibration(path: Path) -> Calibration:
             path,
             f"{type(error).__name__}: {error}",
             '{"extrinsics": {"S1": {"54138969": {"R": 3x3, "t": 3}}}}',
+        ) from error
+
+
+def read_intrinsics(path: Path) -> Mapping[tuple[str, str], NDArray[np.float64]]:
+    """Intrinsics [3, 3] of every subject's cameras from the files of `read_calibration`: by camera in
+    {"intrinsics": {"54138969": {"calibration_matrix": [3, 3]}}}, or f and c in `cameras.pkl`.
+    Raises BrokenAnnotations, RefusedPickle.
+    """
+    try:
+        if path.suffix in (".pkl", ".pickle"):
+            return {key: intrinsics(one["f"], one["c"]) for key, one in mmpose_cameras(path).items()}
+        document = read_json(path)
+        matrices = {
+            name: np.array(one["calibration_matrix"], np.float64).reshape(3, 3)
+            for name, one in document["intrinsics"].items()
+        }
+        return {
+            (s, name): matrices[name] for s, cameras in document["extrinsics"].items() for name in cameras
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BrokenAnnotations(
+            path,
+            f"{type(error).__name__}: {error}",
+            '{"intrinsics": {"54138969": {"calibration_matrix": 3x3}}}',
         ) from error
 
 

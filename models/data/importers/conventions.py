@@ -6,6 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from .catalogue import PictureFiles, View
+
 FROM_H36M_32: Final = (0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27)
 """Human3.6M's 32 joints (docs/data-sets.md)."""
 
@@ -57,6 +59,9 @@ CAMERAS: Final = ("54138969", "55011271", "58860488", "60457274")
 
 FPS: Final = 50.0
 
+WHOLE: Final = 0.95
+"""Share of the annotated frames that a film must have."""
+
 _OTHER_SPELLINGS: Final = {
     "takingphoto": "Photo",
     "walkingdog": "WalkDog",
@@ -81,14 +86,26 @@ def action_and_clip(given: str) -> tuple[str, str]:
     return action_name(match[1]), match[2]
 
 
-def corrupt(subject: str, action: str, clip: str, camera: str) -> str | None:
-    """Why a view of Human3.6M must be left out, or None.
+def corrupt(view: View) -> str | None:
+    """Why a view of Human3.6M's pictures must be left out, or None.
 
-    The film of S11's second `Directions` (in the original files the one without a number) breaks off.
+    The film of S11's second `Directions` (in the original files the one without a number) broke off until it
+    was repaired at its source in August 2020: its pictures tell which of the two it was.
     """
-    if (subject, action, camera) == ("S11", "Directions", "54138969") and clip in ("", "2", "02"):
-        return "known to be corrupt in Human3.6M"
-    return None
+    camera = view.camera.split(".")[-1]
+    if (view.subject, view.action, camera) != ("S11", "Directions", "54138969"):
+        return None
+    if view.clip not in ("", "2", "02") or not isinstance(view.pictures, PictureFiles):
+        return None
+    there = sum(view.pictures.path(index).is_file() for index in range(len(view.numbers)))
+    return breaks_off(there, len(view.numbers))
+
+
+def breaks_off(there: int, annotated: int) -> str | None:
+    """Why a film with `there` frames of so many annotated ones is left out, or None."""
+    if there >= WHOLE * annotated:
+        return None
+    return f"breaks off: {there} of {annotated} frames, as a film known to be corrupt in Human3.6M"
 
 
 # Person boxes θ = (sx, sy, tx, ty): square in pixels, with a margin; see the data contract.

@@ -7,7 +7,6 @@ names; without one the cameras are related to each other by the poses that they 
 """
 
 import re
-from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from dpa.models.data.contract import Camera
 
 from .annotation_files import array, opened, shaped
-from .calibration import Extrinsics, calibrated, intrinsics, read_calibration, relative_extrinsics
+from .calibration import calibrated, intrinsics, placed_by_poses, read_calibration
 from .catalogue import BrokenAnnotations, Catalogue, NotThisLayout, PictureFiles, View
 from .conventions import FPS, FROM_H36M_32, action_and_clip, corrupt, seventeen
 
@@ -47,13 +46,13 @@ def read_h36m_fetch(source: Path, extrinsics: Path | None = None) -> Catalogue:
             skipped.append((f"{folder.parent.name} {folder.name}", error.found))
             continue
         for view in found:
-            why = corrupt(view.subject, view.action, view.clip, view.camera.split(".")[1])
+            why = corrupt(view)
             if why is None:
                 views.append(view)
             else:
                 skipped.append((view.name, why))
     if known is None:
-        placed = _placed_by_poses(views)
+        placed = placed_by_poses(views)
     else:
         assert extrinsics is not None
         placed = {key: calibrated(extrinsics, known, *key) for key in matrices}
@@ -115,15 +114,3 @@ def _intrinsics(file: Any, path: Path, camera: str) -> NDArray[np.float64]:
         raise BrokenAnnotations(path, f"intrinsics/{camera} of {len(numbers)} numbers", "fx, cx, fy, cy")
     fx, cx, fy, cy = numbers[:4]
     return intrinsics((fx, fy), (cx, cy))
-
-
-def _placed_by_poses(views: list[View]) -> dict[tuple[str, str], Extrinsics]:
-    """Each subject's cameras in the axes of the first one."""
-    clips: dict[str, dict[tuple[str, str, str], dict[str, Any]]] = defaultdict(lambda: defaultdict(dict))
-    for view in views:
-        clips[view.subject][view.motion][view.camera.split(".")[1]] = (view.numbers, view.poses)
-    return {
-        (subject, name): placed
-        for subject, motions in clips.items()
-        for name, placed in relative_extrinsics(list(motions.values())).items()
-    }

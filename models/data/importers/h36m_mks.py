@@ -44,7 +44,7 @@ def read_h36m_mks(source: Path, extrinsics: Path | None = None) -> Catalogue:
             skipped.append((f"S{_subject_number(path)}", error.found))
             continue
         for view, without in found:
-            why = corrupt(view.subject, view.action, view.clip, view.camera.split(".")[1])
+            why = corrupt(view)
             if why is not None:
                 skipped.append((view.name, why))
                 continue

@@ -56,7 +56,7 @@ def read_h36m_mmpose(source: Path, extrinsics: Path | None = None) -> Catalogue:
                 raise MissingCalibration(calibration, f"{subject} {camera}")
             lens, size = _camera(calibration, (subject, camera), known[subject, camera])
             view = _view(path, root / "images", table, rows, size, subject, action, clip, lens.name)
-            why = corrupt(subject, action, clip, camera)
+            why = corrupt(view)
             if why is not None:
                 skipped.append((view.name, why))
                 continue

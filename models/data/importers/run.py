@@ -17,6 +17,7 @@ from dpa.models.data.store_format import OutputExists
 
 from .catalogue import Catalogue, NothingToImport, View
 from .h36m_fetch import read_h36m_fetch
+from .h36m_films import read_h36m_raw, read_h36m_videopose
 from .h36m_mks import read_h36m_mks
 from .h36m_mmpose import read_h36m_mmpose
 from .h36m_multiview import read_h36m_multiview
@@ -247,6 +248,8 @@ LAYOUTS: Final[dict[str, Callable[[Path, Path | None], Catalogue]]] = {
     "h36m-fetch": read_h36m_fetch,
     "h36m-mmpose": read_h36m_mmpose,
     "h36m-mks": read_h36m_mks,
+    "h36m-raw": read_h36m_raw,
+    "h36m-videopose": read_h36m_videopose,
     "mpi-inf-3dhp": read_mpi_inf_3dhp,
     "video": read_videos,
     "cameras": read_own_cameras,

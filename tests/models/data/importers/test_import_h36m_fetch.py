@@ -177,9 +177,14 @@ def test_missing_and_damaged_files_are_named(scene: Any, changed: Path, pack: An
     np.testing.assert_array_equal(store.frame[rows], np.delete(FRAMES - 1, 2))
 
 
-def test_the_corrupt_clip_is_left_out(changed: Path) -> None:
-    (changed / "processed" / "S11" / "Walking-2").rename(changed / "processed" / "S11" / "Directions-2")
+def test_the_corrupt_clip_is_left_out_where_it_breaks_off(changed: Path) -> None:
+    """Repaired at its source in 2020: whole pictures are read."""
+    folder = changed / "processed" / "S11" / "Directions-2"
+    folder.with_name("Walking-2").rename(folder)
+    assert read_h36m_fetch(changed).skipped == ()
+    (folder / "imageSequence" / "54138969" / "img_001001.jpg").unlink()
     catalogue = read_h36m_fetch(changed)
+    assert "breaks off: 8 of 9 frames" in catalogue.skipped[0][1]
     assert [name for name, _ in catalogue.skipped] == ["S11 Directions 2 S11.54138969"]
     assert len(catalogue.views) == 15
 

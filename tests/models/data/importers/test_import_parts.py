@@ -158,9 +158,27 @@ def test_names_are_normalised() -> None:
         "2",
     )
     assert action_and_clip("Juggling 12") == ("Juggling", "12")
-    assert corrupt("S11", "Directions", "", "54138969") and corrupt("S11", "Directions", "2", "54138969")
-    assert corrupt("S11", "Directions", "1", "54138969") is None
-    assert corrupt("S11", "Directions", "2", "60457274") is None
+
+
+@pytest.mark.parametrize(
+    ("clip", "camera", "there", "left_out"),
+    [
+        ("", "54138969", 10, True),
+        ("2", "54138969", 19, False),
+        ("1", "54138969", 10, False),
+        ("2", "60457274", 10, False),
+        ("2", "54138969", 18, True),
+    ],
+)
+def test_the_once_corrupt_clip_is_judged_by_its_pictures(
+    tmp_path: Path, clip: str, camera: str, there: int, left_out: bool
+) -> None:
+    labels = np.arange(20)
+    for label in labels[:there]:
+        (tmp_path / f"{label}.jpg").touch()
+    pictures = PictureFiles(tmp_path, "{}.jpg", labels)
+    view = View("S11", "Directions", clip, f"S11.{camera}", numbers=labels, pictures=pictures, fps=50)
+    assert (corrupt(view) is not None) is left_out
 
 
 def test_mpi_joints_are_named_as_ours() -> None:
