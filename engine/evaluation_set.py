@@ -2,7 +2,9 @@
 and samples of any set as the attack takes them."""
 
 import hashlib
+import logging
 import os
+import shutil
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
@@ -13,10 +15,13 @@ from torch import Tensor
 
 from dpa import __version__
 from dpa.engine.cache import cache_folder
+from dpa.models.atomic import waiting_for
 from dpa.models.data.store import PackedStore
-from dpa.models.data.store_format import OutputExists
 from dpa.models.data.synthetic.config import generator_fingerprint
 from dpa.models.data.synthetic.generate import SynthConfig, generate
+from dpa.models.errors import InputError
+
+log = logging.getLogger(__name__)
 
 SEED = 20_231_122
 """Seed of its motions, kept for it: no recipe of this project trains with it."""
@@ -56,13 +61,14 @@ def cached_set(
     """A generated set from the cache's folder NAME-KEY, made first where it is not there. name, progress: see
     `default_evaluation_set`."""
     path = cache_folder() / f"{name}-{set_key(config)}"
-    if not path.is_dir():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            return generate(config, path, progress)
-        except OutputExists:  # another process was faster
-            pass
-    return PackedStore.open(path)
+    with waiting_for(path):  # two first commands at once make one set
+        if path.is_dir():
+            try:
+                return PackedStore.open(path)
+            except InputError as error:
+                log.warning("made again: %s", str(error).splitlines()[0])
+                shutil.rmtree(path)
+        return generate(config, path, progress)
 
 
 def set_key(config: SynthConfig) -> str:

@@ -124,6 +124,20 @@ def held(partial: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextmanager
+def waiting_for(path: Path) -> Iterator[None]:
+    """One process at a time in such a block of the same path, which need not be there; the others wait.
+    Without effect where there are no file locks."""
+    if fcntl is None:
+        yield
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f".{path.name}.lock").open("a") as file:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def sweep(folder: Path) -> None:
     """Removes from a folder what dead processes left unfinished: names that only this project gives, and that
     no living process holds. What cannot be told is left."""

@@ -3,6 +3,11 @@
 
 def main() -> None:
     """The console script `dpa-engine`."""
+    import sys
+
     from dpa.engine.cli.app import app
 
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal that is not UTF-8 loses no run
+            stream.reconfigure(errors="backslashreplace")
     app()

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dpa.models.names import plain
+
 if TYPE_CHECKING:
     from dpa.models.data.importers.run import ImportReport
 
@@ -155,11 +157,11 @@ def _keep_list(out: Path, report: "ImportReport") -> Path | None:
 def _tell(report: "ImportReport", listed: Path | None) -> None:
     """Names on stderr every skipped view and the first of the bad pictures."""
     for name, why in report.skipped:
-        typer.echo(f"skipped: {name}: {why}", err=True)
+        typer.echo(plain(f"skipped: {name}: {why}"), err=True)
     for one in report.bad:
         if one.kept:
             typer.echo(f"bad: {one.name}: {'; '.join(one.faults)}", err=True)
     for bad in report.quarantined[:NAMED]:
-        typer.echo(f"quarantined: {bad.name}: {bad.reason}", err=True)
+        typer.echo(plain(f"quarantined: {bad.name}: {bad.reason}"), err=True)
     if len(report.quarantined) > NAMED:
         typer.echo(f"and {len(report.quarantined) - NAMED} more: see {listed}", err=True)

@@ -5,12 +5,14 @@ import logging
 
 import typer
 
+from dpa.models.names import plain_lines
+
 
 class ToStderr(logging.Handler):
     """One line a notice; stderr is looked up anew each time, so that it may be redirected."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        typer.echo(f"{record.levelname.lower()}: {record.getMessage()}", err=True)
+        typer.echo(f"{record.levelname.lower()}: {plain_lines(record.getMessage())}", err=True)
 
 
 def configure(*, verbose: bool = False, quiet: bool = False) -> None:

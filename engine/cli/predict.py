@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dpa.engine.cli.inputs import NETWORK
+from dpa.models.names import plain
 
 if TYPE_CHECKING:
     from dpa.engine.prediction.sources import Unreadable
@@ -169,6 +170,6 @@ def _summary(session: "Session", tally: "Tally", out: Path, kept: Path | None) -
 def _tell_unreadable(unreadable: "list[Unreadable]") -> None:
     """One line on stderr for each of the first NAMED, and how many more there are."""
     for bad in unreadable[:NAMED]:
-        typer.echo(f"unreadable: {bad.source}: {bad.reason}", err=True)
+        typer.echo(plain(f"unreadable: {bad.source}: {bad.reason}"), err=True)
     if len(unreadable) > NAMED:
         typer.echo(f"and {len(unreadable) - NAMED} more", err=True)

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from dpa.models.errors import DpaError
+from dpa.models.names import plain_lines
 
 INTERRUPTED = 130
 """128 + SIGINT, what shells report for a command stopped by Ctrl-C."""
@@ -76,7 +77,8 @@ def _tell(title: str, message: str, error: BaseException) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    notes = "\n".join(getattr(error, "__notes__", []))
+    message = plain_lines(message)
+    notes = plain_lines("\n".join(getattr(error, "__notes__", [])))
     text = Text.assemble((title, "bold red"), ": " if message else "", message)
     if notes:
         text.append(f"\n{notes}")

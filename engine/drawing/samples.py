@@ -12,7 +12,7 @@ from dpa.engine.drawing.skeleton import draw_skeleton
 
 Picture = NDArray[np.uint8]
 
-STYLE_FONT = {"fontsize": 9, "color": "#2d3748"}
+STYLE_FONT = {"fontsize": 9, "color": "#2d3748", "parse_math": False}
 ACCENT, MUTED, LIMIT = "#2b6cb0", "#90a4bf", "#c53030"
 
 

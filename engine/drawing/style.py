@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 INK, MUTED, PALE = "#2d3748", "#90a4bf", "#e6e9ee"
-TEXT: Final[dict[str, Any]] = {"fontsize": 9, "color": INK}
+TEXT: Final[dict[str, Any]] = {"fontsize": 9, "color": INK, "parse_math": False}
+"""parse_math: a name with $ in it is a name."""
 
 PALETTE: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 """Okabe and Ito's colours, without the yellow that a white page swallows."""

@@ -10,6 +10,7 @@ from pylatexenc.latexencode import unicode_to_latex
 from tabulate import tabulate
 
 from dpa.engine.analysis.values import Cell, Table
+from dpa.models.names import plain
 
 DASH = "–"
 SLIP = " †"
@@ -19,7 +20,7 @@ SLIP = " †"
 def text(cell: Cell) -> str:
     """A cell as every format prints it."""
     if cell.words is not None:
-        return cell.words
+        return plain(cell.words)
     parts = [] if cell.interval is None else [_interval(cell)]
     if cell.value is None and parts and cell.after is None:
         return parts[0]
@@ -53,7 +54,7 @@ def _interval(cell: Cell) -> str:
 
 def headings(table: Table) -> list[str]:
     """Those of the columns."""
-    return [column.heading for column in table.columns]
+    return [plain(column.heading) for column in table.columns]
 
 
 def lines(table: Table) -> list[list[str]]:
@@ -69,18 +70,29 @@ def to_markdown(table: Table, *, prose: bool = False) -> str:
 
 def markdown_rows(heads: Sequence[str], rows: Sequence[Sequence[str]], *, prose: bool = False) -> str:
     """The same of cells that are text already."""
-    escaped = [[cell.replace("|", "\\|") for cell in row] for row in (heads, *rows)]
+    escaped = [[markdown_text(cell) for cell in row] for row in (heads, *rows)]
     aligned = ["left", *["left" if prose else "right"] * (len(heads) - 1)]
     return tabulate(escaped[1:], escaped[0], tablefmt="pipe", colalign=aligned, disable_numparse=True) + "\n"
+
+
+def markdown_text(words: str) -> str:
+    """Words, names above all, as a Markdown table can hold them: no cell ends early, no tag begins."""
+    return plain(words).replace("|", "\\|").replace("<", "&lt;")
 
 
 def to_csv(table: Table) -> str:
     """Columns, then rows, as RFC 4180 has it but with plain line ends."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(headings(table))
-    writer.writerows(lines(table))
+    writer.writerow(map(_no_formula, headings(table)))
+    for row in table.rows:
+        writer.writerow([text(cell) if cell.words is None else _no_formula(text(cell)) for cell in row])
     return file.getvalue()
+
+
+def _no_formula(words: str) -> str:
+    """A name that a spreadsheet would take for a formula, as text."""
+    return f"'{words}" if words.startswith(("=", "+", "@")) else words
 
 
 def to_latex(table: Table) -> str:
@@ -92,7 +104,7 @@ def to_latex(table: Table) -> str:
         colalign=["left", *["right"] * (len(table.columns) - 1)],
         disable_numparse=True,
     )
-    caption = unicode_to_latex(f"{table.title}. {table.note}")
+    caption = unicode_to_latex(plain(f"{table.title}. {table.note}"))
     body = unicode_to_latex(rows, non_ascii_only=True)
     return (
         f"\\begin{{table}}\n\\centering\n\\caption{{{caption}}}\n\\label{{tab:{table.key}}}\n{body}\n"

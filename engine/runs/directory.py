@@ -37,6 +37,7 @@ COMMAND = "command.txt"
 RESULTS = "results.json"
 INCOMPLETE = "incomplete"
 LOCK = ".lock"
+UNFINISHED = "The run that writes here has not ended, or was stopped.\n"
 PARTIAL = ".partial-*"  # what models.atomic has not finished
 
 
@@ -60,7 +61,11 @@ class RunDirectory:
         if any(path.iterdir()):
             raise RunExists(path)
         run = cls(path)
-        run._mark_incomplete()
+        try:
+            with disk_full_named(path), (path / INCOMPLETE).open("x") as file:
+                file.write(UNFINISHED)
+        except FileExistsError:  # another process was faster
+            raise RunExists(path) from None
         run.write_text(CONFIG, to_yaml(config))
         run.write_json(ENVIRONMENT, environment())
         run.write_text(COMMAND, shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]) + "\n")
@@ -100,7 +105,7 @@ class RunDirectory:
             self._mark_incomplete()
 
     def _mark_incomplete(self) -> None:
-        self.write_text(INCOMPLETE, "The run that writes here has not ended, or was stopped.\n")
+        self.write_text(INCOMPLETE, UNFINISHED)
 
     def complete(self) -> None:
         """Marks the run as complete; the last thing that a run does."""
@@ -208,10 +213,15 @@ class RunDirectory:
 
 
 def _new_folder(command: str) -> Path:
-    """A folder name that is free, in runs/ of the working directory."""
+    """A new folder, of nobody else, in runs/ of the working directory."""
     first = Path("runs") / f"{command}-{datetime.now():%Y%m%d-%H%M%S}"
     path, number = first, 1
-    while path.exists():
-        number += 1
-        path = first.with_name(f"{first.name}-{number}")
-    return path
+    first.parent.mkdir(exist_ok=True)
+    while True:
+        try:
+            path.mkdir()
+        except FileExistsError:
+            number += 1
+            path = first.with_name(f"{first.name}-{number}")
+        else:
+            return path

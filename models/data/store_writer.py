@@ -1,5 +1,6 @@
 """Writes a packed store: into a temporary folder beside the target, which takes its name at the end."""
 
+import errno
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -149,5 +150,10 @@ class PackedStoreWriter:
         write_text(self.folder / MANIFEST, manifest.model_dump_json(indent=2) + "\n")
         (self.folder / LAYOUT).unlink()
         (self.folder / ROWS).unlink()
-        self.folder.replace(self._out)
+        try:
+            self.folder.replace(self._out)
+        except OSError as error:
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise OutputExists(self._out) from error  # somebody else was faster
+            raise
         sync_folder(self._out.parent)
