@@ -15,8 +15,8 @@ from dpa.engine.attack.state import FrameBatch
 from dpa.models.data.store import PackedStore, as_images
 from dpa.models.devices import is_gpu, upload
 
-SAMPLES_BEYOND_THE_BATCH = 2 * AT_ONCE
-"""Samples that need their plate and have no slot: one group that waits for slots, one that is handed out."""
+SAMPLES_BEYOND_THE_BATCH = 4 * AT_ONCE
+"""Samples that need their plate and have no slot: they wait for one, or to be judged and handed out."""
 
 
 def frame_batches(store: PackedStore, rows: NDArray[np.int64], device: torch.device) -> Iterator[FrameBatch]:

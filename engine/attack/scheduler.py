@@ -59,6 +59,17 @@ class Judged:
 
 
 @dataclass(frozen=True)
+class Note:
+    """What the host has asked the device: of the samples in slots then, of those that the judge has seen
+    since, and of groups that were prepared."""
+
+    download: Download
+    tickets: list[int]
+    judged: list[Judged]
+    ahead: list[Prepared]
+
+
+@dataclass(frozen=True)
 class Ended:
     """Samples with their last word."""
 
@@ -144,7 +155,9 @@ class _Run:
         self.issued = 0
         self.waiting: list[Prepared] = []
         self.judged: list[Judged] = []  # rulings that no note has asked for
-        self.notes: deque[tuple[Download, list[int], list[Judged]]] = deque()
+        self.ahead: list[Prepared] = []  # of which nobody knows yet who can be attacked
+        self.notes: deque[Note] = deque()
+        self.late = 0  # notes that are read an iteration after they were asked for
         self.ended: list[Ended] = []
         self.patience = PATIENCE
 
@@ -153,52 +166,65 @@ class _Run:
             if self.tickets and not self._step():
                 continue
             self._note()
-            late = 1 if self.table is not None and is_gpu(self.table.device) and self.tickets else 0
-            self._read(late)
+            self._read(self.late if self.tickets else 0)
             self._hand_out()
         self._hand_out(all_of_them=True)
 
     # -- samples enter
 
     def _fill(self) -> bool:
-        """Closes the gaps of samples that left, with waiting ones first. Whether there is anything to do."""
+        """Closes the gaps of samples that left, with new ones first. Whether there is anything to do."""
+        self._let_in()
+        self._prepare()
+        if self.ahead and not (self.tickets and self.late):  # nothing is kept waiting by asking at once
+            self._note()
+            self._read(0)
+            self._let_in()
+        self._close()
+        return bool(self.tickets or self.notes or self.judged or self.ahead or self.waiting)
+
+    def _let_in(self) -> None:
+        """Samples that wait into free slots."""
         gaps = [row for row, ticket in enumerate(self.tickets) if ticket < 0]
-        while (free := len(gaps) + self.batch - len(self.tickets)) > 0 and self._may_take():
-            group = self.waiting.pop() if self.waiting else next(self.queue, None)
-            if group is None:
-                break
+        while self.waiting and (free := len(gaps) + self.batch - len(self.tickets)) > 0:
+            group = self.waiting.pop()
             taken = min(free, len(group.numbers))
-            rows = gaps[:taken]
+            rows, gaps = gaps[:taken], gaps[taken:]
             rows += range(len(self.tickets), len(self.tickets) + taken - len(rows))
-            gaps = gaps[taken:]
             self._enter(rows, group.part(0, taken))
             if taken < len(group.numbers):
                 self.waiting.append(group.part(taken, len(group.numbers)))
-        self._close(gaps)
-        return bool(self.tickets or self.notes or self.judged)
 
-    def _may_take(self) -> bool:
-        """Whether what has left its slot and is not handed out yet stays little."""
-        leaving = sum(len(one.numbers) for one in self.ended)
-        for judged in (self.judged, *(judged for _, _, judged in self.notes)):
-            leaving += sum(len(one.numbers) for one in judged)
-        return bool(self.waiting) or leaving <= AT_ONCE
+    def _prepare(self) -> None:
+        """New groups for the slots that are free, and one ahead where the host learns late how they begin;
+        none while much has left its slot and is not handed out yet."""
+        wanted = self.batch - sum(ticket >= 0 for ticket in self.tickets) + AT_ONCE * self.late
+        groups = [*self.waiting, *self.ahead, *(one for note in self.notes for one in note.ahead)]
+        judged = [*self.judged, *(one for note in self.notes for one in note.judged)]
+        leaving = sum(len(one.numbers) for one in self.ended) + sum(len(one.numbers) for one in judged)
+        while leaving <= AT_ONCE and sum(len(one.numbers) for one in groups) < wanted:
+            group = next(self.queue, None)
+            if group is None:
+                return
+            self.late = int(is_gpu(group.slots.device))
+            self.ahead.append(group)
+            groups.append(group)
 
     def _enter(self, rows: list[int], group: Prepared) -> None:
         if self.table is None:  # spare rows hold samples too: a call may run over them
             spare = torch.zeros(self._capacity(), dtype=torch.int64, device=group.slots.device)
             self.table = group.slots.take(spare)
-        self.table.put(self._on_device(rows), group.slots)
+        self.table.put(_index(rows, self.table), group.slots)
         self.tickets += [-1] * (max(rows) + 1 - len(self.tickets))
         for row, number in zip(rows, group.numbers, strict=True):
             self.issued += 1
             self.tickets[row] = self.issued
             self.numbers[self.issued] = number
 
-    def _close(self, gaps: list[int]) -> None:
+    def _close(self) -> None:
         """Moves the last samples into the gaps."""
         moves = []
-        for gap in gaps:
+        for gap in [row for row, ticket in enumerate(self.tickets) if ticket < 0]:
             while self.tickets and self.tickets[-1] < 0:
                 self.tickets.pop()
             if gap < len(self.tickets):
@@ -206,17 +232,13 @@ class _Run:
                 self.tickets[gap] = self.tickets.pop()
         if moves and self.table is not None:
             self.table.put(
-                self._on_device([gap for _, gap in moves]),
-                self.table.take(self._on_device([last for last, _ in moves])),
+                _index([gap for _, gap in moves], self.table),
+                self.table.take(_index([last for last, _ in moves], self.table)),
             )
 
     def _capacity(self) -> int:
         sizes = self.plan.backend.sizes
         return max(sum(size for _, size in cut(rows, sizes)) for rows in range(1, self.batch + 1))
-
-    def _on_device(self, rows: list[int]) -> Tensor:
-        assert self.table is not None
-        return upload(torch.tensor(rows, dtype=torch.int64), self.table.device)
 
     # -- a step
 
@@ -257,33 +279,53 @@ class _Run:
         over = list(range(self.batch, rows))
         assert self.table is not None
         numbers = [self.numbers.pop(self.tickets[row]) for row in over]
-        self.waiting.append(Prepared(numbers, self.table.take(self._on_device(over))))
+        self.waiting.append(Prepared(numbers, self.table.take(_index(over, self.table))))
         del self.tickets[self.batch :]
 
     # -- what the host learns
 
     def _note(self) -> None:
-        """Asks for the outcomes of this step and for the rulings since the last one, in one download."""
-        asked = [one.ruling for one in self.judged]
+        """Asks, in one download, for the outcomes of this step, for the rulings since the last note, and how
+        new groups begin."""
+        asked = [one.ruling for one in self.judged] + [group.slots.outcome for group in self.ahead]
         if self.table is not None:
             asked.append(self.table.outcome[: len(self.tickets)].clone())
-        self.notes.append((Download(*asked), list(self.tickets), self.judged))
-        self.judged = []
+        if asked:
+            self.notes.append(Note(Download(*asked), list(self.tickets), self.judged, self.ahead))
+        self.judged, self.ahead = [], []
 
     def _read(self, late: int) -> None:
-        """Acts on all notes but the `late` last ones; rulings that come at once are read at once."""
+        """Acts on all notes but the `late` last ones; what they give rise to is read at once where nothing
+        is late."""
         while len(self.notes) > late:
-            download, tickets, judged = self.notes.popleft()
-            *rulings, outcomes = (values.tolist() for values in download.read())
-            for one, ruling in zip(judged, rulings, strict=True):
-                self._act(one, ruling)
-            self._take_out(tickets, outcomes)
+            note = self.notes.popleft()
+            values = [tensor.tolist() for tensor in note.download.read()]
+            for one in note.judged:
+                self._act(one, values.pop(0))
+            for group in note.ahead:
+                self._sort(group, values.pop(0))
+            if values:
+                self._take_out(note.tickets, values.pop(0))
             if self.judged and not late:
                 self._note()
 
+    def _sort(self, group: Prepared, outcomes: list[int]) -> None:
+        """Samples that cannot climb never enter a slot: their scene may hold what no step survives."""
+        climb = [row for row, outcome in enumerate(outcomes) if outcome == Outcome.GOES_ON]
+        rest = [row for row, outcome in enumerate(outcomes) if outcome != Outcome.GOES_ON]
+        if rest:
+            numbers, ends = [group.numbers[row] for row in rest], [outcomes[row] for row in rest]
+            self._judge(numbers, ends, group.slots.take(_index(rest, group.slots)))
+            group = Prepared(
+                [group.numbers[row] for row in climb], group.slots.take(_index(climb, group.slots))
+            )
+        if climb:
+            self.waiting.insert(0, group)
+
     def _take_out(self, tickets: list[int], outcomes: list[int]) -> None:
         """Whoever ended, from slot to judge."""
-        assert self.table is not None
+        if self.table is None:
+            return
         place = {ticket: row for row, ticket in enumerate(self.tickets)}
         rows, numbers, ends = [], [], []
         for ticket, outcome in zip(tickets, outcomes, strict=True):
@@ -295,7 +337,7 @@ class _Run:
             self.tickets[row] = -1
         for start in range(0, len(rows), AT_ONCE):
             some = slice(start, start + AT_ONCE)
-            self._judge(numbers[some], ends[some], self.table.take(self._on_device(rows[some])))
+            self._judge(numbers[some], ends[some], self.table.take(_index(rows[some], self.table)))
 
     def _judge(self, numbers: list[int], outcomes: list[int], slots: Slots) -> None:
         """The step's own error only nominates; the judge confirms, and an unconfirmed sample goes on. A
@@ -329,17 +371,17 @@ class _Run:
             else:
                 (spent if ruling == FAILED else again).append(row)
         if ended:
-            rows, numbers = self._on_device(ended), [one.numbers[row] for row in ended]
+            rows, numbers = _index(ended, one.slots), [one.numbers[row] for row in ended]
             slots, verdict = one.slots.take(rows), one.verdict.take(rows)
             self.ended.append(Ended(numbers, statuses, slots, one.h_a[rows], verdict))
         if again:
-            slots = one.slots.take(self._on_device(again))
+            slots = one.slots.take(_index(again, one.slots))
             slots.alive.fill_(True)
             slots.outcome.fill_(Outcome.GOES_ON)
             self.plan.advance(slots)
             self.waiting.append(Prepared([one.numbers[row] for row in again], slots))
         if spent:
-            slots = one.slots.take(self._on_device(spent))
+            slots = one.slots.take(_index(spent, one.slots))
             slots.outcome.fill_(Outcome.SPENT)
             self._judge([one.numbers[row] for row in spent], [Outcome.SPENT] * len(spent), slots)
 
@@ -366,3 +408,7 @@ class _Run:
             before = self.plan.judge.paint(part.h_a0, part.scene)
             result = part.result(index[some], h_a[some], verdict[some], before, status[some])
             self.finish(result, numbers[some], statuses[some])
+
+
+def _index(rows: list[int], like: Slots) -> Tensor:
+    return upload(torch.tensor(rows, dtype=torch.int64), like.device)
