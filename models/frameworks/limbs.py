@@ -5,6 +5,8 @@ box as the body does (the project's choice; a perspective view differs by a few 
 widths allow for).
 """
 
+import itertools
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -15,6 +17,8 @@ LIMBS = {  # name: its three joints from the trunk outwards, in the order of the
     "left arm": (11, 12, 13),
     "right arm": (14, 15, 16),
 }
+TIPS = {3: 19, 6: 20, 13: 17, 16: 18}
+"""Behind the 17 joints: what a limb's last joint ends in, a hand or a sole."""
 WIDTHS_MM = (110.0, 110.0, 85.0, 85.0)
 """From a limb's bones to beyond its skin and sleeve."""
 HAND, SOLE_MM = 0.7, 90.0
@@ -50,47 +54,48 @@ def in_crop(points: Tensor, box: Tensor) -> Tensor:
     return (points - box[:, None, 2:]) / box[:, None, :2]
 
 
-def near(points: Tensor, ends: tuple[tuple[int, int], ...], size: int) -> Tensor:
+def near(points: Tensor, bones: Tensor, size: int) -> Tensor:
     """Distance of every pixel of a crop from the nearest of some bones. points: [B, n, 2], crop coordinates;
-    ends: pairs of points. Returns [B, size, size] in crop coordinates."""
+    bones: [B, k, 2] int64, pairs of points. Returns [B, size, size] in crop coordinates."""
     axis = (2 * torch.arange(size, device=points.device, dtype=points.dtype) + 1) / size - 1
-    pixels = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1).reshape(1, -1, 2)
-    distances = []
-    for start, end in ends:
-        a, along = points[:, start, None], (points[:, end] - points[:, start])[:, None]
-        share = ((pixels - a) * along).sum(-1) / along.square().sum(-1).clamp(min=1e-8)
-        distances.append((pixels - a - share.clamp(0, 1)[..., None] * along).norm(dim=-1))
-    return torch.stack(distances).amin(0).reshape(-1, size, size)
+    ends = points[torch.arange(len(points), device=points.device)[:, None, None], bones]  # [B, k, 2, 2]
+    (x, y), along = ends[:, :, 0].unbind(-1), ends[:, :, 1] - ends[:, :, 0]
+    right, down = along[..., 0, None, None], along[..., 1, None, None]
+    across = axis[None, None, None, :] - x[..., None, None]
+    below = axis[None, None, :, None] - y[..., None, None]
+    share = (across * right + below * down) / (right.square() + down.square()).clamp(min=1e-8)
+    share = share.clamp(0, 1)
+    squares = (across - share * right).square() + (below - share * down).square()
+    return squares.amin(1).sqrt()
 
 
-def bones_of(limb: int) -> tuple[tuple[int, int], ...]:
-    """The bones of a limb, numbered as LIMBS, with its hand or foot: pairs of the points of
-    `joints_in_frame`."""
-    root, middle, end = tuple(LIMBS.values())[limb]
-    return (root, middle), (middle, end), (end, {3: 19, 6: 20, 13: 17, 16: 18}[end])
+def bones_of(limb: Tensor) -> Tensor:
+    """The bones of limbs, numbered as LIMBS, each with its hand or foot: [B] int64 → [B, 3, 2], pairs of the
+    points of `joints_in_frame`."""
+    chains = [(*joints, TIPS[joints[-1]]) for joints in LIMBS.values()]
+    pairs = torch.tensor([list(itertools.pairwise(chain)) for chain in chains], device=limb.device)
+    return pairs[limb]
 
 
 def hide_limbs(
-    crops: Tensor, plates: Tensor, points: Tensor, unit: Tensor, hidden: Tensor, melted: Tensor
+    crops: Tensor, plates: Tensor, points: Tensor, unit: Tensor, limb: Tensor, melted: Tensor
 ) -> Tensor:
-    """Crops [B, 3, s, s] in which limbs can no longer be seen.
+    """Crops [B, 3, s, s] in which a limb can no longer be seen.
 
-    plates: the backgrounds at the same boxes. points [B, 21, 2], unit [B]: in crop coordinates. hidden: [B,
-    4] bool, which of LIMBS. melted: [B] bool: the limb and its surroundings are painted in the trunk's mean
+    plates: the backgrounds at the same boxes. points [B, 21, 2], unit [B]: in crop coordinates. limb: [B]
+    int64, which of LIMBS. melted: [B] bool: the limb and its surroundings are painted in the trunk's mean
     colour; where False the limb is erased: what stands behind shows, trunk or background.
     """
-    size = crops.shape[-1]
-    width = unit[:, None, None]
-    trunk = near(points, TRUNK, size) < TRUNK_WIDTH_MM * width
-    inside = trunk[:, None].to(crops.dtype)
+    size, width = crops.shape[-1], unit[:, None, None]
+    bones = torch.tensor(TRUNK, device=crops.device).expand(len(crops), -1, -1)
+    trunk = (near(points, bones, size) < TRUNK_WIDTH_MM * width)[:, None]
+    inside = trunk.to(crops.dtype)
     colour = (crops * inside).sum((2, 3), keepdim=True) / inside.sum((2, 3), keepdim=True).clamp(min=1)
-    cover = crops.new_zeros(len(crops), size, size)
-    for limb, reach in enumerate(WIDTHS_MM):
-        wider = torch.where(melted, 1.5, 1.0)[:, None, None] * reach * width
-        edge = ((wider - near(points, bones_of(limb), size)) * size / 2 + 0.5).clamp(0, 1)
-        cover = torch.maximum(cover, edge * hidden[:, limb, None, None])
-    behind = torch.where(trunk[:, None] | melted[:, None, None, None], colour, plates)
-    return torch.lerp(crops, behind.to(crops.dtype), cover[:, None])
+    reach = torch.tensor(WIDTHS_MM, device=crops.device)[limb] * torch.where(melted, 1.5, 1.0) * unit
+    apart = near(points, bones_of(limb), size)
+    cover = ((reach[:, None, None] - apart) * size / 2 + 0.5).clamp(0, 1)[:, None]
+    behind = torch.where(trunk | melted[:, None, None, None], colour, plates)
+    return torch.lerp(crops, behind.to(crops.dtype), cover)
 
 
 def softened(crops: Tensor, level: Tensor) -> Tensor:

@@ -183,19 +183,28 @@ class Witness:
     ) -> tuple[Tensor, Tensor]:
         """Crops [B, 3, s, s], some with a limb hidden, and which limbs, [B, 4] bool."""
         crops = network.crop(batch.frames, box)
-        plates = crop(batch.plates[batch.plate_index], box, network.crop_size)
-        points, unit = joints_in_frame(batch.pose, batch.true_box)
-        limb = (_draw(crops) * len(LIMBS)).long().clamp(max=len(LIMBS) - 1)
-        hidden = F.one_hot(limb, len(LIMBS)).bool() & (_draw(crops) < self.weights.hidden)[:, None]
-        melted = _draw(crops) < 0.5
-        return hide_limbs(crops, plates, in_crop(points, box), unit / box[:, 0], hidden, melted), hidden
+        losing = torch.nonzero(_draw(crops) < self.weights.hidden)[:, 0]
+        limb = (_draw(crops) * len(LIMBS)).long().clamp(max=len(LIMBS) - 1)[losing]
+        melted = (_draw(crops) < 0.5)[losing]
+        hidden = torch.zeros(len(crops), len(LIMBS), dtype=torch.bool, device=crops.device)
+        hidden[losing, limb] = True
+        plates = crop(batch.plates[batch.plate_index[losing]], box[losing], network.crop_size)
+        points, unit = joints_in_frame(batch.pose[losing], batch.true_box[losing])
+        points, unit = in_crop(points, box[losing]), unit / box[losing, 0]
+        made = crops.clone()
+        made[losing] = hide_limbs(crops[losing], plates, points, unit, limb, melted)
+        return made, hidden
 
     def _recoloured(self, images: Tensor) -> Tensor:
-        """Augmented, and half of them with their channels in another order."""
-        order = torch.rand(len(images), 3, device=images.device).argsort(1)
-        plain = torch.arange(3, device=images.device).expand_as(order)
-        order = torch.where((_draw(images) < 0.5)[:, None], order, plain)
-        mixed = images.gather(1, order[:, :, None, None].expand_as(images))
+        """Augmented; before it half of them with their channels mixed anew: each new channel is a weighted
+        mean of the old ones, or its negative."""
+        draws = torch.rand(distributed.count() * len(images), 3, 4, device=images.device)
+        draws = distributed.part(draws)
+        mixing = draws[..., :3].square() / draws[..., :3].square().sum(2, keepdim=True)
+        flipped = draws[..., 3, None, None] < 0.15
+        mixed = torch.einsum("bij,bjhw->bihw", mixing, images)
+        mixed = torch.where(flipped, 1 - mixed, mixed)
+        mixed = torch.where((_draw(images) < 0.5)[:, None, None, None], mixed, images)
         return mixed if self.augment is None else self.augment(mixed)
 
 
