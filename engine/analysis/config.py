@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
-from dpa.engine.analysis import names
+from dpa.engine.analysis import usual
 from dpa.engine.analysis.iob_training import IobConfig
 from dpa.engine.analysis.registry import analysis_of, chosen_analyses
 from dpa.models.config import Config, Seed, load_config
@@ -46,7 +46,7 @@ class AnalyzeConfig(SharedSettings):
     subjects: whose frames, None for all.
     """
 
-    analyses: tuple[str, ...] = Field(default_factory=names)
+    analyses: tuple[str, ...] = Field(default_factory=usual)
     network: str = "zoo:nsd"
     subjects: tuple[str, ...] | None = None
 

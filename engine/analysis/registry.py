@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from dpa.engine.analysis import names
+from dpa.engine.analysis import names, usual
 from dpa.engine.analysis.claims import Claim
 from dpa.engine.analysis.measures import DRNET, NSD, Measure
 from dpa.models.config import Config
@@ -116,7 +116,7 @@ class NotAnAnalysis(InputError):
 
 def groups() -> dict[str, tuple[str, ...]]:
     """Names that stand for several."""
-    return {"metrics": ("dc", "iob"), "all": names()}
+    return {"metrics": ("dc", "iob"), "all": usual()}
 
 
 def chosen_analyses(wanted: Sequence[str]) -> tuple[str, ...]:

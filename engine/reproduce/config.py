@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
-from dpa.engine.analysis import names
+from dpa.engine.analysis import usual
 from dpa.engine.analysis.config import AnalyzeConfig, SharedSettings, check_options
 from dpa.engine.analysis.iob_training import IobConfig
 from dpa.engine.analysis.measures import REFERENCES
@@ -50,7 +50,7 @@ class ReproduceConfig(SharedSettings):
 
     frameworks: tuple[str, ...] = FRAMEWORKS
     references: tuple[str, ...] = REFERENCES
-    analyses: tuple[str, ...] = Field(default_factory=names)
+    analyses: tuple[str, ...] = Field(default_factory=usual)
     attack: AttackConfig = AttackConfig(protocol="paper", batch=64)
     attacked: int = Field(default=128, ge=1)
     crossed: int = Field(default=32, ge=1)

@@ -7,6 +7,7 @@ to be seen, in place of guessing the usual. It has no appearance code and paints
 """
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -60,9 +61,14 @@ class Reader(nn.Module):
             nn.Linear(width, 3 * config.joints + len(LIMBS)),
         )
 
-    def forward(self, crops: Tensor) -> Tensor:
+    def features(self, crops: Tensor) -> Tensor:
+        """[B, 3, s, s] in [0, 1] → [B, F], what the trunk sees."""
+        seen: Tensor = self.trunk(crops - 0.5).flatten(1)
+        return seen
+
+    def read(self, crops: Tensor) -> Tensor:
         """[B, 3, s, s] in [0, 1] → [B, 51 + 4]."""
-        read: Tensor = self.head(self.trunk(crops - 0.5).flatten(1))
+        read: Tensor = self.head(self.features(crops))
         return read
 
 
@@ -79,7 +85,7 @@ class WitnessNetwork(DisentangledNetwork):
         self.source: Path | None = None
         self.regressor = None
         self.localiser = Localiser(config)
-        self.reader = Reader(config)
+        self.encoder = Reader(config)  # type: ignore[assignment]  # another call, the same trunk
 
     @property
     def can_regress(self) -> bool:
@@ -93,7 +99,7 @@ class WitnessNetwork(DisentangledNetwork):
 
     def encode(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         """[B, 3, s, s] in [0, 1] → no appearance code [B, 0], what it reads [B, 55]."""
-        read: Tensor = self.reader(crops).to(crops.dtype)
+        read: Tensor = cast(Reader, self.encoder).read(crops).to(crops.dtype)
         return crops.new_empty(len(crops), 0), read
 
     def decode(self, h_a: Tensor, h_p: Tensor) -> tuple[Tensor, Tensor]:
@@ -151,19 +157,29 @@ class Witness:
         thumbnails = crop(batch.frames, view, network.localiser_size)
         found = network.localise_thumbnails(self._recoloured(thumbnails)).float()
         there = torch.cat([batch.true_box[:, :2], batch.true_box[:, 2:] - view[:, 2:]], dim=1) / view[:, :1]
-        box = self._jittered(batch.true_box)
-        crops, hidden = self._without_limbs(network, batch, box)
-        inputs = self._recoloured(softened(crops, (_draw(crops) * len(SHARPNESS)).long()))
-        pose, seen = network.joints(network.encode(inputs)[1].float())
+        inputs, hidden = self.changed(network, batch)
+        terms = self.reading(network, network.encode(inputs)[1].float(), batch.pose, hidden)
+        terms["box"] = weights.box * F.smooth_l1_loss(found, there, beta=0.05)
+        blank = torch.zeros_like(inputs[:, :1])
+        return Outcome(terms, inputs.detach(), inputs.detach(), found.detach(), inputs, blank)
+
+    def changed(self, network: DisentangledNetwork, batch: LabelledBatch) -> tuple[Tensor, Tensor]:
+        """Crops near the true boxes, [B, 3, s, s], some with a limb lost, less sharp, in other colours; and
+        which limbs are lost, [B, 4] bool."""
+        crops, hidden = self._without_limbs(network, batch, self._jittered(batch.true_box))
+        level = (_draw(crops) * len(SHARPNESS)).long()
+        return self._recoloured(softened(crops, level)), hidden
+
+    def reading(
+        self, network: WitnessNetwork, read: Tensor, pose: Tensor, hidden: Tensor
+    ) -> dict[str, Tensor]:
+        """The loss terms of what was read, [B, 55]: MPJPE of the joints that can be seen, and cross-entropy
+        of the limbs' being seen."""
+        found, seen = network.joints(read)
         counts = _joints_seen(hidden)
-        error = ((pose - batch.pose).norm(dim=-1) * counts).sum() / counts.sum()
-        terms = {
-            "pose": weights.pose * error / 100,
-            "box": weights.box * F.smooth_l1_loss(found, there, beta=0.05),
-            "seen": weights.seen * F.binary_cross_entropy_with_logits(seen, (~hidden).float()),
-        }
-        blank = torch.zeros_like(crops[:, :1])
-        return Outcome(terms, crops.detach(), inputs.detach(), found.detach(), inputs, blank)
+        error = ((found - pose).norm(dim=-1) * counts).sum() / counts.sum()
+        unseen = F.binary_cross_entropy_with_logits(seen, (~hidden).float())
+        return {"pose": self.weights.pose * error / 100, "seen": self.weights.seen * unseen}
 
     def auxiliary_loss(self, network: DisentangledNetwork, batch: FrameBatch) -> Tensor | None:
         """No network of its own."""

@@ -11,7 +11,7 @@ import yaml
 from PIL import Image
 from typer.testing import CliRunner
 
-from dpa.engine.analysis import names
+from dpa.engine.analysis import usual
 from dpa.engine.analysis.analyses.zero import one_of_each
 from dpa.engine.analysis.registry import UnknownAnalysis, chosen_analyses
 from dpa.engine.analysis.study import OneSubject, label_of
@@ -67,10 +67,10 @@ def test_everything_runs_and_is_kept(run_command, tmp_path):
     run = RunDirectory.open(tmp_path / "run")
     assert results == run.read_json("results.json")
     assert set(results["summary"]) >= PAGE
-    assert list(results["seconds"]) == list(names())
+    assert list(results["seconds"]) == list(usual())
     assert all(value is None or np.isfinite(value) for value in results["summary"].values())
     together = {}
-    for name in names():
+    for name in usual():
         together |= run.read_json(f"analyses/{name}.json")
         with Image.open(tmp_path / f"run/figures/{name}.png") as figure:
             assert min(figure.size) > 300
@@ -78,7 +78,7 @@ def test_everything_runs_and_is_kept(run_command, tmp_path):
         assert (tmp_path / f"run/figures/{name}.svg").read_text().startswith("<?xml")
     assert together == results["summary"]
     tables = {path.stem for path in (tmp_path / "run/tables").iterdir()}
-    assert tables == (set(names()) | {"sweep_lowest", "sweep_highest", "variance"}) - {"sweep"}
+    assert tables == (set(usual()) | {"sweep_lowest", "sweep_highest", "variance"}) - {"sweep"}
     with (tmp_path / "run/tables/sweep_lowest.csv").open() as file:
         rows = list(csv.reader(file))
     assert [row[0] for row in rows] == ["K", "0", "300", "600"]
@@ -109,7 +109,7 @@ def test_dry_run_resolves_groups_and_runs_nothing(run_command, tmp_path):
 
 
 def test_an_unknown_analysis_is_named_with_its_neighbour(run_command):
-    assert chosen_analyses(["all"]) == names()
+    assert chosen_analyses(["all"]) == usual()
     outcome = run_command("swapp")
     assert isinstance(outcome.exception, UnknownAnalysis)
     assert "did you mean 'swap'" in str(outcome.exception)
