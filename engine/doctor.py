@@ -49,7 +49,14 @@ def examine() -> Examination:
             "onnxruntime and onnxruntime-gpu are both installed and overwrite each other: "
             "pip uninstall both, then install one of the extras cpu and gpu"
         )
-    backends = [_kernel(), *_cuda_kernels(), _cuda_graph(), *_onnxruntime(), *_openvino(), *_tensorrt()]
+    backends = [
+        try_kernel(),
+        *_cuda_kernels(),
+        _cuda_graph(),
+        *try_onnxruntime(),
+        *try_openvino(),
+        *try_tensorrt(),
+    ]
     return Examination(installed, found, backends, missing_packages(), conflicts)
 
 
@@ -107,7 +114,7 @@ def _expect_double(y: object) -> None:
         raise ArithmeticError(f"1.5 and -2 doubled gave {y}")
 
 
-def _kernel() -> BackendFinding:
+def try_kernel() -> BackendFinding:
     name = "compiled CPU kernel"
     if find_spec("dpa.kernels._cpu") is None:
         return BackendFinding(
@@ -170,7 +177,7 @@ def _cuda_graph() -> BackendFinding:
     return _try("CUDA graph", attempt)
 
 
-def _onnxruntime() -> list[BackendFinding]:
+def try_onnxruntime() -> list[BackendFinding]:
     if find_spec("onnxruntime") is None:
         return [
             BackendFinding(
@@ -201,7 +208,7 @@ def _onnxruntime() -> list[BackendFinding]:
     ]
 
 
-def _openvino() -> list[BackendFinding]:
+def try_openvino() -> list[BackendFinding]:
     if find_spec("openvino") is None:
         return [BackendFinding("OpenVINO", "absent", 'pip install ".[openvino]"')]
     import openvino
@@ -216,7 +223,7 @@ def _openvino() -> list[BackendFinding]:
     return [_try(f"OpenVINO {name}", lambda name=name: attempt(name)) for name in core.available_devices]  # type: ignore[misc]
 
 
-def _tensorrt() -> list[BackendFinding]:
+def try_tensorrt() -> list[BackendFinding]:
     module = next((name for name in ("tensorrt", "tensorrt_rtx") if find_spec(name) is not None), None)
     if module is None:
         return [

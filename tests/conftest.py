@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from dpa.bench.stand_in import account, install
+from dpa.engine.sessions.protocol import TensorSpec, TorchSession
 from dpa.models.data.contract import COLUMNS, Camera
 from dpa.models.data.store import PackedStore, PackedStoreWriter
 from dpa.models.networks.config import DecoderConfig, HeadConv, NetworkConfig, TrunkConfig
@@ -68,6 +70,22 @@ def pooled_sizes() -> NetworkConfig:
         decoder=DecoderConfig(start=8, pose_channels=4, blocks=(8,), convolutions=1),
         regressor_hidden=16,
     )
+
+
+class MeanColour(nn.Module):
+    """pose[k, axis] = 10 k + the mean of colour channel `axis`; box = that mean of red, four times."""
+
+    def forward(self, frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        mean = frames.mean(dim=(2, 3))
+        pose = mean[:, None, :] + 10 * torch.arange(17.0)[None, :, None]
+        return pose, mean[:, :1].expand(-1, 4)
+
+
+@pytest.fixture
+def colour_session() -> TorchSession:
+    """A pose session whose answer can be read off a picture."""
+    outputs = (TensorSpec("pose", (None, 17, 3)), TensorSpec("box", (None, 4)))
+    return TorchSession(MeanColour(), (TensorSpec("frames", (None, 3, None, None)),), outputs)
 
 
 @pytest.fixture

@@ -46,11 +46,11 @@ def bench_sessions(
     if as_json:
         typer.echo(json.dumps(document))
         return
-    _print(document["rows"], document["rejected"], settings.graph, settings.threads)
+    print_rows(document["rows"], document["rejected"], settings.graph, settings.threads)
     typer.echo("\n".join(sessions.reasons(document["missed"])), nl=bool(document["missed"]))
 
 
-def _print(rows: list[dict[str, Any]], rejected: list[Any], graph: str, threads: int) -> None:
+def print_rows(rows: list[dict[str, Any]], rejected: list[Any], graph: str, threads: int) -> None:
     from dpa.engine.cli.console import print_table
 
     torch_rates = {

@@ -58,11 +58,11 @@ def export_engines(
     if as_json:
         typer.echo(json.dumps({"out": str(out), "network": network, **report.as_json()}))
     else:
-        _print(report, out)
+        print_report(report, out)
     report.raise_rejected()
 
 
-def _print(report: "BuildReport", out: Path) -> None:
+def print_report(report: "BuildReport", out: Path) -> None:
     from dpa.engine.cli.console import print_table
 
     columns = ["engine", "mean mm", "p99 mm", "max mm", "flips", ""]

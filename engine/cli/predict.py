@@ -72,7 +72,7 @@ def predict(
     _require_meant(network, out, precision, backend, device, rebuild_plans, as_json)
     if out is not None:
         list_of(out)
-    session = _session(engine, network, precision, backend, device, rebuild_plans)
+    session = open_session(engine, network, precision, backend, device, rebuild_plans)
     outputs = [path for path in (out, overlay) if path is not None]
     items = read_sources(sources, size, threads, stride, outputs)
     total = count_frames(sources, outputs)
@@ -123,7 +123,7 @@ def _require_meant(
         raise InputError("--json without --out", "both, or neither: poses are JSON lines", "leave out --json")
 
 
-def _session(
+def open_session(
     engine: Path | None,
     network: str | None,
     precision: str,

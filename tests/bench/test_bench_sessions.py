@@ -99,7 +99,7 @@ def test_table_says_how_many_times_torch_and_what_was_rejected(capsys, monkeypat
     rejected = [
         {"network": "zoo:nsd", "backend": "onnxruntime", "precision": "int8", "parity": {"mean_mm": 12.7}}
     ]
-    sessions._print(ROWS, rejected, "pose", 1)
+    sessions.print_rows(ROWS, rejected, "pose", 1)
     text = capsys.readouterr().out
     assert "3.00" in text and "2.50" in text and "over its limit" in text and "13" in text
 

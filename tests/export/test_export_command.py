@@ -91,7 +91,7 @@ def test_the_table_says_how_many_verdicts_flip(capsys, monkeypatch) -> None:
     judge = Parity(samples=8, verdicts=verdicts, **figures)
     names = {"backend": "onnxruntime", "precision": "fp32", "file": "f.onnx", "device": "cpu"}
     entries = (EngineEntry(graph="pose", parity=judge, **names),)
-    cli._print(build.BuildReport(entries, ()), Path("engines"))
+    cli.print_report(build.BuildReport(entries, ()), Path("engines"))
     assert "7 of 32" in capsys.readouterr().out
 
 

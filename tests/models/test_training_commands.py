@@ -2,7 +2,6 @@
 once, where a test run has the minutes for it."""
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -75,7 +74,7 @@ def test_an_unknown_augmentation_is_named(run: Run, squares: PackedStore, tmp_pa
     assert "augment" in outcome.stderr and "rgb-jitter" in outcome.stderr
 
 
-@pytest.mark.skipif("DPA_SLOW" not in os.environ, reason="needs DPA_SLOW=1: some minutes and 2 GB of disk")
+@pytest.mark.slow
 def test_the_paper_preset_trains_resumes_and_exports(run: Run, squares: PackedStore, tmp_path: Path) -> None:
     out = tmp_path / "run"
     settings = ("--set", "localiser_start=0", "--set", "checkpoint_every=1", "--set", "log_every=1")

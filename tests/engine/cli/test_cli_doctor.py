@@ -48,7 +48,7 @@ class FakeRuntime(types.ModuleType):
 def test_a_provider_that_is_listed_but_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", FakeRuntime("onnxruntime"))
     monkeypatch.setattr(doctor, "find_spec", lambda name: object())
-    found = {finding.name.split()[-1]: finding for finding in doctor._onnxruntime()}
+    found = {finding.name.split()[-1]: finding for finding in doctor.try_onnxruntime()}
     assert {name: finding.state for name, finding in found.items()} == {
         "CUDAExecutionProvider": "fails",
         "CPUExecutionProvider": "works",
@@ -92,13 +92,13 @@ def test_a_wrong_answer_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FakeRuntime, "InferenceSession", Wrong)
     monkeypatch.setitem(sys.modules, "onnxruntime", FakeRuntime("onnxruntime"))
     monkeypatch.setattr(doctor, "find_spec", lambda name: object())
-    cpu = doctor._onnxruntime()[1]
+    cpu = doctor.try_onnxruntime()[1]
     assert cpu.state == "fails" and cpu.detail.startswith("1.5 and -2 doubled gave")
 
 
 def test_nothing_installed_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "find_spec", lambda name: None)
-    found = [doctor._kernel(), *doctor._onnxruntime(), *doctor._openvino(), *doctor._tensorrt()]
+    found = [doctor.try_kernel(), *doctor.try_onnxruntime(), *doctor.try_openvino(), *doctor.try_tensorrt()]
     assert [finding.state for finding in found] == ["absent"] * 4
 
 
@@ -132,7 +132,7 @@ def test_missing_packages_by_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_rivals_are_a_conflict(monkeypatch: pytest.MonkeyPatch) -> None:
-    for backend in ("_onnxruntime", "_openvino"):
+    for backend in ("try_onnxruntime", "try_openvino"):
         monkeypatch.setattr(doctor, backend, lambda: [])
     monkeypatch.setattr(doctor, "versions", lambda: {"onnxruntime": "1", "onnxruntime-gpu": "1"})
     result = CliRunner().invoke(app, ["doctor"])

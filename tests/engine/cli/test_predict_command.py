@@ -7,27 +7,19 @@ import numpy as np
 import pytest
 import typer
 from PIL import Image
-from torch import nn
 from typer.testing import CliRunner
 
 from dpa.engine.cli import predict as command
 from dpa.engine.cli.readable_errors import ReadableErrors
-from dpa.engine.sessions.protocol import TensorSpec, TorchSession
-
-
-class Brightness(nn.Module):
-    def forward(self, frames):
-        mean = frames.mean(dim=(1, 2, 3))
-        return mean[:, None, None].expand(-1, 17, 3), mean[:, None].expand(-1, 4)
 
 
 @pytest.fixture
-def run(monkeypatch):
-    outputs = (TensorSpec("pose", (None, 17, 3)), TensorSpec("box", (None, 4)))
-    session = TorchSession(Brightness(), (TensorSpec("frames", (None, 3, None, None)),), outputs)
-    real = command._session
+def run(monkeypatch, colour_session):
+    real = command.open_session
     monkeypatch.setattr(
-        command, "_session", lambda engine, *rest: session if engine == Path("stub") else real(engine, *rest)
+        command,
+        "open_session",
+        lambda engine, *rest: colour_session if engine == Path("stub") else real(engine, *rest),
     )
     app = typer.Typer(cls=ReadableErrors)
     app.command("predict")(command.predict)

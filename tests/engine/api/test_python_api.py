@@ -24,7 +24,7 @@ from dpa.engine import (
     take_samples,
 )
 from dpa.engine.analysis.registry import UnknownAnalysis
-from dpa.engine.sessions.protocol import TensorSpec, TorchSession
+from dpa.engine.sessions.protocol import TorchSession
 from dpa.models.frameworks.base import DisentangledNetwork
 
 LIGHT = """
@@ -73,7 +73,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> PackedStore:
 
 @pytest.fixture
 def own(monkeypatch: pytest.MonkeyPatch) -> DisentangledNetwork:
-    monkeypatch.chdir(Path(__file__).parents[2])
+    monkeypatch.chdir(Path(__file__).parents[3])
     return load_network("examples.own_framework:load")
 
 
@@ -128,12 +128,13 @@ def test_an_attack_from_python_is_a_run_of_the_command(
 
 
 def test_poses_from_python_come_in_order(
-    people: PackedStore, own: DisentangledNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own: DisentangledNetwork,
+    colour_session: TorchSession,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sizes = own.config
-    spec = TensorSpec("frames", (None, 3, None, None))
-    session = TorchSession(Flat(), (spec,), (TensorSpec("pose", (None, 17, 3)), TensorSpec("box", (None, 4))))
-    monkeypatch.setattr("dpa.engine.api.commands.cached_pose_engine", lambda network: session)
+    monkeypatch.setattr("dpa.engine.api.commands.cached_pose_engine", lambda network: colour_session)
     (tmp_path / "broken.png").write_bytes(b"no picture")
     for name, shade in (("a.png", 10), ("c.png", 200)):
         Image.new("RGB", (40, 30), (shade, shade, shade)).save(tmp_path / name)
@@ -142,11 +143,3 @@ def test_poses_from_python_come_in_order(
     assert made.poses.shape == (2, 17, 3) and made.boxes.shape == (2, 4)
     assert made.poses[0, 0, 0] < made.poses[1, 0, 0], "the brighter picture came second"
     assert [Path(bad.source).name for bad in made.unreadable] == ["broken.png"]
-
-
-class Flat(torch.nn.Module):
-    """Every coordinate is the picture's mean."""
-
-    def forward(self, frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        mean = frames.mean((1, 2, 3))
-        return mean[:, None, None].expand(-1, 17, 3), mean[:, None].expand(-1, 4)
