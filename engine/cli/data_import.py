@@ -31,6 +31,7 @@ class LayoutName(StrEnum):
     h36m_fetch = "h36m-fetch"
     h36m_mmpose = "h36m-mmpose"
     h36m_mks = "h36m-mks"
+    h36m_toolbox = "h36m-toolbox"
     h36m_raw = "h36m-raw"
     h36m_videopose = "h36m-videopose"
     mpi_inf_3dhp = "mpi-inf-3dhp"

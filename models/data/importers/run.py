@@ -21,6 +21,7 @@ from .h36m_films import read_h36m_raw, read_h36m_videopose
 from .h36m_mks import read_h36m_mks
 from .h36m_mmpose import read_h36m_mmpose
 from .h36m_multiview import read_h36m_multiview
+from .h36m_toolbox import read_h36m_toolbox
 from .mpi_inf_3dhp import read_mpi_inf_3dhp
 from .own_cameras import read_own_cameras
 from .pictures import Bad, Fit, picture_size, stored_size
@@ -248,6 +249,7 @@ LAYOUTS: Final[dict[str, Callable[[Path, Path | None], Catalogue]]] = {
     "h36m-fetch": read_h36m_fetch,
     "h36m-mmpose": read_h36m_mmpose,
     "h36m-mks": read_h36m_mks,
+    "h36m-toolbox": read_h36m_toolbox,
     "h36m-raw": read_h36m_raw,
     "h36m-videopose": read_h36m_videopose,
     "mpi-inf-3dhp": read_mpi_inf_3dhp,
