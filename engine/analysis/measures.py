@@ -103,6 +103,15 @@ ATTACK_MEASURES = (
     Measure(
         "success_rate", "attacks that succeed", "%", null="0", scale=Scale(0.1, 0),
     ),
+    Measure(
+        "survives_jpeg", "attacks that succeed after JPEG at 90", "%", null="0", at="survives.jpeg_90",
+    ),
+    Measure(
+        "survives_blur", "attacks that succeed after a blur of 0.7 px", "%", null="0", at="survives.blur_0_7",
+    ),
+    Measure("bones_final", "length of the bones after the attack, before = 1", digits=2, null="1"),
+    Measure("silhouette_psnr_db", "PSNR inside the silhouette", "dB", 2, at="similarity.silhouette.psnr_db"),
+    Measure("box_psnr_db", "PSNR inside the box", "dB", 2, at="similarity.box.psnr_db"),
     Measure("ssim", "SSIM of attacked frames", digits=3, at="image.ssim"),
     Measure("psnr_db", "PSNR of attacked frames", "dB", digits=2, at="image.psnr_db"),
     Measure("mse", "MSE of attacked frames", digits=4, at="image.mse"),

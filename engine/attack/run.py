@@ -20,6 +20,7 @@ from dpa.engine.attack.state import AttackResult, Status
 from dpa.engine.attack.steps.choice import make_backend
 from dpa.engine.attack.steps.compiled import GradientExporter
 from dpa.engine.attack.summary import COLUMNS, RunFacts, finite_mean, summarise
+from dpa.engine.attack.survival import survival
 from dpa.engine.attack.writer import SAMPLES, ShardWriter, figures_of, read_samples, sample_columns
 from dpa.engine.evaluation_set import samples_at
 from dpa.engine.runs.directory import RESULTS, RunDirectory
@@ -105,6 +106,7 @@ def run_attack(
             witness=config.witness,
             min_error_mm=config.min_error_mm,
         )
+        results["survives"] = survival(run, networks.target, device, config.min_error_mm)
         results = versioned(AttackResults, results)
         run.write_json(RESULTS, results)
     return results

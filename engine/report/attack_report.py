@@ -33,6 +33,9 @@ from dpa.models.data.tables import from_table
 
 Columns = Mapping[str, NDArray[Any]]
 
+TREATED = {"untreated": "nothing", "jpeg_90": "JPEG at quality 90", "blur_0_7": "a blur of 0.7 pixels"}
+"""What was done to attacked pictures before they were read again (`attack/survival.py`)."""
+
 MOST_COLUMNS = 7
 MOST_CURVES = 4096
 
@@ -189,6 +192,14 @@ def subjects_table(results: Mapping[str, Any]) -> Table:
     if results.get("bones_final") is not None:
         bones = number(results["bones_final"], 2, interval=ends_of(results, "bones_final"))
         note += f" The final poses' bones are {text(bones)} times as long as before the attack."
+    survives = results.get("survives", {})
+    if survives.get("n"):
+        cells = {
+            treatment: number(survives[name], 1, "%", named=True, interval=ends_of(survives, name))
+            for name, treatment in TREATED.items()
+        }
+        survivors = ", ".join(f"{text(cell)} after {treatment}" for treatment, cell in cells.items())
+        note += f" Of {survives['n']} samples whose pictures were kept succeed: {survivors}."
     return table("subjects", title, heads, rows, note)
 
 

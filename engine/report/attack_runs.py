@@ -38,12 +38,15 @@ Columns = Mapping[str, NDArray[Any]]
 class Role:
     """A network in a run. name: as the run named it. framework: "NSD", "DRNet", "CSSL", None where its
     checkpoint is gone. augmented: trained with augmentation. ablated: without its framework's swap or
-    adversary."""
+    adversary. refinement: steps of it after joint training; labels: share of the training frames whose poses
+    φ was fitted on; None where the checkpoint does not say."""
 
     name: str
     framework: str | None
     augmented: bool = False
     ablated: bool = False
+    refinement: int | None = None
+    labels: float | None = None
 
     @property
     def plain(self) -> bool:
@@ -221,7 +224,15 @@ def role(name: str) -> Role:
     augmented = told.get("augment", "none") != "none"
     ablated = told.get("swap_appearance") is False or _weight(told, "drnet", "adversarial") == 0
     framework = PAPER_NAMES.get(config.framework, config.framework)
-    return Role(name, framework, augmented, ablated)
+    refined, labels = _weight(told, "refinement", "steps"), _weight(told, "regressor_fit", "fraction")
+    return Role(
+        name,
+        framework,
+        augmented,
+        ablated,
+        refined if isinstance(refined, int) else None,
+        float(labels) if isinstance(labels, int | float) else None,
+    )
 
 
 def _weight(training: Mapping[str, object], group: str, key: str) -> object:

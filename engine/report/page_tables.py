@@ -17,6 +17,7 @@ from dpa.engine.report.attack_tables import (
     table_4,
 )
 from dpa.engine.report.calibration import calibration_of
+from dpa.engine.report.differences import differences
 from dpa.engine.report.findings import Findings, NetworkFindings, paper_title
 from dpa.engine.report.paper import FRAMEWORKS, TABLE_1_AVERAGES, TABLE_2, TABLE_4, recomputed_average
 
@@ -51,6 +52,8 @@ def page_tables(findings: Findings) -> dict[str, PageTable]:
         PageTable(table_3(findings), _commands(findings, _of_table_3(findings))),
         PageTable(predictions_table(findings), [one.commands["predict"] for one in findings.networks]),
     ]
+    if (apart := differences(attacks)) is not None:
+        found.append(PageTable(_told(findings, apart), own))
     if len(attacks) > len(findings.networks):
         found.append(PageTable(cross_generator(attacks), [one for one in every if " attack " in one]))
     if (calibration := calibration_of(findings)) is not None:
@@ -175,14 +178,20 @@ def predictions_table(findings: Findings) -> Table:
             words(one.title),
             count(one.predictions["n"]),
             *(number(one.predictions.get(name), digits, unit) for name, (_, digits, unit) in names.items()),
+            number(one.role.refinement, 0),
+            number(one.role.labels, 0, "%"),
         ]
         for one in findings.networks
     ]
     note = (
         "17 joints, root-relative to the hip, against the true pose: MPJPE unaligned, N- after scaling,"
-        f" P- after Procrustes. {_whose(findings)}"
+        " P- after Procrustes. Refinement: steps in which the decoder alone learns to paint what the network"
+        " itself reads as before, of which the paper says nothing; without it the reconstruction alone moves"
+        " the pose further, and the error before the attack is larger. Labels: share of the training frames"
+        f" whose true pose φ was fitted on. {_whose(findings)}"
     )
     heads = ["network", "frames", *(title for title, *_ in names.values())]
+    heads += ["refinement (steps)", "labels of φ (%)"]
     return table("predictions", "How good the networks are to begin with", heads, rows, note)
 
 

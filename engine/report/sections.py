@@ -28,7 +28,7 @@ SECTIONS = (
         "attack",
         "Appearance-only attacks",
         "Section 5: nothing but the appearance code is changed until the pose that the network reads breaks.",
-        ("table1", "table2", "cross"),
+        ("table1", "table2", "differences", "cross"),
     ),
     Section("metrics", "Metrics of disentanglement", "Section 6 of the paper.", ("table3", "calibration")),
     Section(

@@ -63,6 +63,9 @@ class AttackResults(Results):
     per_subject: dict[str, SubjectErrors]
     image: Similarity
     throughput: dict[str, float]
+    survives: dict[str, Number] = Field(
+        default_factory=dict, description="success after JPEG at 90 and a blur of 0.7 px, of n kept pictures"
+    )
     device: str
     versions: dict[str, str]
 

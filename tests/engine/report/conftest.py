@@ -103,6 +103,7 @@ def attack_results(target, generator, extra):
         "target": target, "generator": generator, "n": 4, "seed": 0, "min_error_mm": 175.0, "max_steps": 5,
         "success_rate": 1.0, "mpjpe_ground_truth_mm": 50.0, "mpjpe_initial_mm": 30.5 + extra,
         "mpjpe_final_mm": 181.25 + extra, "iterations": {"mean": 3.0, "p50": 3.0, "p90": 3.0, "max": 3},
+        "survives": {"n": 4, "untreated": 1.0, "jpeg_90": 0.75, "blur_0_7": 0.5},
         "per_subject": subjects, "image": {"ssim": 0.95, "psnr_db": 25.5, "mse": 0.0125},
         "throughput": {"samples_per_s": 1.0, "sample_iterations_per_s": 3.0}, "device": "cpu", "versions": {},
     }  # fmt: skip
@@ -158,6 +159,7 @@ def write_reproduction(base, networks, names, sizes, missing=("drnet",)):
                 run.shard("samples.parquet", 0, attack_samples(rng))
                 told = attack_results(str(networks / name), str(networks / other), extra)
                 run.write_json("results.json", told)
+                run.write_json("silhouette.json", {"n": 4, "ssim": 0.7, "psnr_db": 17.5, "mse": 0.02})
             stages.append(
                 (f"stages/{name}/attack-by-{other}", f"dpa-engine attack --target {name} --generator {other}")
             )
