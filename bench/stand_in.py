@@ -105,6 +105,12 @@ class StandIn(Tensor):
         Tensor.data.__set__(self, value)  # type: ignore[attr-defined]
         self.wrapped = value.wrapped
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        copied: Any = self.detach().clone()
+        if isinstance(self, torch.nn.Parameter):
+            copied = torch.nn.Parameter(copied, self.requires_grad)
+        return memo.setdefault(id(self), copied.requires_grad_(self.requires_grad))
+
     def data_ptr(self) -> int:
         """An address that the CPU can read."""
         return self.wrapped.data_ptr()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from dpa.bench.attack_rows import Task
@@ -11,6 +12,9 @@ from dpa.bench.gpu.section import Notebook, Setting
 from dpa.engine.attack.objective import Objective
 from dpa.models.data.store import PackedStore
 from dpa.models.data.synthetic.generate import SynthConfig, generate
+from dpa.models.frameworks.base import DisentangledNetwork
+from dpa.models.networks.config import PRESETS
+from dpa.models.networks.regressor import Regressor
 from dpa.models.training.checkpoint import load_network
 
 NETWORK = "zoo:nsd"
@@ -45,9 +49,21 @@ def task(setting: Setting, count: int, side: int | None = None) -> Task:
     frames, plates = store.frames_at(rows), store.plates_tensor()
     if side is not None:
         frames, plates = (F.interpolate(x, size=(side, side), mode="bilinear") for x in (frames, plates))
-    network = load_network(NETWORK).to(device)
+    network = network_of(setting)
     plate_index = torch.from_numpy(store.plate[rows]).to(device)
     return Task(network, network, frames.to(device), plates.to(device), plate_index)
+
+
+def network_of(setting: Setting) -> DisentangledNetwork:
+    """The network on the examined device; in a rehearsal an untrained one of the preset tiny."""
+    if not setting.rehearsal:
+        return load_network(NETWORK).to(setting.device)
+    torch.manual_seed(0)
+    network = DisentangledNetwork(PRESETS["tiny"](), "nsd")
+    network.regressor = Regressor(network.config)
+    network.regressor.std.fill_(200.0)
+    nn.init.normal_(network.localiser.readout.weight, std=0.05)
+    return network.to(setting.device).eval()
 
 
 def objective_of(given: Task) -> Objective:

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from dpa.bench.gpu.scene import NETWORK, data
+from dpa.bench.gpu.scene import NETWORK, data, network_of
 from dpa.bench.gpu.section import Notebook, NotExecuted, Setting
 from dpa.bench.gpu.timing import milliseconds
 from dpa.engine.sessions.engine_folder import EngineFolder
@@ -15,7 +15,6 @@ from dpa.engine.sessions.tensorrt_plans import import_tensorrt
 from dpa.export.build import build_engines
 from dpa.export.graphs import build_graph
 from dpa.export.variants import choose_variants
-from dpa.models.training.checkpoint import load_network
 
 LIMITS_MM = {"fp32": 0.1, "fp16": 1.0, "int8": 5.0}
 BATCHES = (1, 32)
@@ -32,9 +31,9 @@ def _frames(setting: Setting, count: int) -> Tensor:
 def _opened(setting: Setting, backend: str, precision: str) -> Session:
     """A session of the graph `pose` where the examined device can have one. Raises NotExecuted."""
     device = str(setting.device) if setting.device.type == "cuda" else "cpu"
-    network = load_network(NETWORK)
+    network = network_of(setting)
     if backend == "torch":
-        graph = build_graph(network.to(setting.device), "pose")
+        graph = build_graph(network, "pose")
         return TorchSession(graph.module, graph.inputs, graph.outputs)
     if backend == "onnx":
         _require_onnxruntime(device)
@@ -48,6 +47,7 @@ def _opened(setting: Setting, backend: str, precision: str) -> Session:
     folder: Path = setting.folder / f"engines-{backend}-{precision}"
     if not folder.is_dir():
         variants = choose_variants([backend], [precision])
+        network = network.cpu()
         frames, calibration = _frames(setting, 8), _frames(setting, 64)
         build_engines(
             network, folder, variants, frames, calibration, source=NETWORK, graphs=("pose",), buckets=BATCHES
@@ -74,14 +74,15 @@ def _kinds(setting: Setting) -> Iterator[tuple[str, str]]:
 
 def compare(book: Notebook, setting: Setting) -> None:
     """Every session at both batch sizes, against fp32 on the CPU."""
-    frames = _frames(setting, max(BATCHES))
+    batches = setting.pick(BATCHES, (1, 2))
+    frames = _frames(setting, max(batches))
     with torch.no_grad():
-        expected = load_network(NETWORK).predict(frames)
+        expected = network_of(setting).cpu().predict(frames)
     for backend, precision in _kinds(setting):
         with book.entry(f"{backend}, {precision}") as found:
             session = _opened(setting, backend, precision)
             found["device"] = session.device
-            for batch in BATCHES:
+            for batch in batches:
                 poses = session.run(frames[:batch].to(setting.device))["pose"]
                 apart = (poses.cpu() - expected[:batch]).norm(dim=-1).mean(-1)
                 found[f"mm, batch {batch}"] = float(apart.mean())

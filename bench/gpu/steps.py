@@ -39,7 +39,7 @@ def compare(book: Notebook, setting: Setting) -> None:
             with book.entry(f"graph replay against the plain step, {name}, batch {batch}") as found:
                 _replays(found, objective, batch, dtype)
     with book.entry("fused against eager") as found:
-        _fused(found, objective, given)
+        _fused(found, objective, given, trained=not setting.rehearsal)
     precisions: tuple[Precision, ...] = ("fp32", "tf32", "bf16")
     for precision in precisions:
         with book.entry(f"the judge after {precision} training") as found:
@@ -89,7 +89,8 @@ def _near(found: Entry, apart: dict[str, float], error_mm: float, cosine: float)
     found.require(abs(apart["length"] - 1) < 0.1, f"gradients as long, to 10 %: {apart}")
 
 
-def _fused(found: Entry, objective: Objective, given: Task) -> None:
+def _fused(found: Entry, objective: Objective, given: Task, trained: bool) -> None:
+    """trained: whether bf16 is judged as well; a network that was not trained has nothing but kinks."""
     count = len(given)
     for name, dtype in DTYPES.items():
         fused, eager = fused_step(objective, (count,), dtype), eager_step(objective, (count,))
@@ -98,7 +99,8 @@ def _fused(found: Entry, objective: Objective, given: Task) -> None:
         h_a = h_a + 0.3 * torch.randn(h_a.shape, generator=dice).to(h_a)
         found[name] = differences(fused.step(h_a, scene), eager.step(h_a, scene))
     _near(found, found["float32"], 0.1, 0.999)
-    _near(found, found["bfloat16"], 3.0, 0.97)
+    if trained:
+        _near(found, found["bfloat16"], 3.0, 0.97)
 
 
 def _judged(found: Entry, given: Task) -> None:
@@ -168,7 +170,7 @@ def _heard() -> Iterator[list[str]]:
 def _squeezed(device: torch.device, given: Task, found: Entry) -> Iterator[None]:
     """Of the memory that the attack took beyond what is held now, 60 % remain."""
     if device.type != "cuda":
-        account.limit_bytes = 2 * given.frames.numel() * 4
+        account.limit_bytes = int(1.2 * given.frames.numel() * 4)
         yield
         account.clear()
         return

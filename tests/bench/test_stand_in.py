@@ -1,5 +1,6 @@
 """The stand-in for a GPU computes as the CPU does, refuses what a GPU refuses, counts, and delivers late."""
 
+import copy
 import threading
 
 import pytest
@@ -28,6 +29,17 @@ def test_a_network_trains_on_it_as_on_the_cpu(stand_in):
         assert loss.device == device
         losses[device.type] = loss.item()
     assert losses["standin"] == pytest.approx(losses["cpu"], rel=1e-6)
+
+
+def test_modules_are_copied_and_converted_there(stand_in):
+    network = nn.Conv2d(2, 3, 1).to(stand_in)
+    copied = copy.deepcopy(network).requires_grad_(False)
+    lowered = copy.deepcopy(copied).to(torch.bfloat16, memory_format=torch.channels_last)
+    pictures = torch.rand(1, 2, 4, 4, device=stand_in)
+    torch.testing.assert_close(copied(pictures), network(pictures).detach())
+    assert lowered(pictures.bfloat16()).dtype == torch.bfloat16
+    assert network.weight.dtype == torch.float32
+    assert len(list(copied.parameters())) == 2
 
 
 def test_what_a_gpu_refuses(stand_in):
