@@ -50,7 +50,7 @@ def test_memory_that_runs_out_there_halves_the_batch(tiny_world, stand_in, caplo
     world = tiny_world(8, torch.float32, odd=False)
     network = world.network.to(stand_in)
     given = [tensor.to(stand_in) for tensor in (world.frames, world.plates, world.plate_index)]
-    config = AttackConfig(min_error_mm=80, step_size=0.1, max_steps=3, batch=8)
+    config = AttackConfig(backend="eager", min_error_mm=80, step_size=0.1, max_steps=3, batch=8)
     whole = appearance_attack(network, network, *given, config)
     account.limit_bytes = 100_000  # eight samples' frames fit, the decoder's last feature map does not
     halved = appearance_attack(network, network, *given, config)
