@@ -9,6 +9,8 @@ import torch
 
 from dpa.bench.attack_contenders import (
     AUTO,
+    COMMAND,
+    EXPERT,
     PLAIN,
     SAME,
     STEPS,
@@ -130,7 +132,8 @@ def measure_attack(
     synchronise: Callable[[], object] = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     matmul = matmul_gflops(device, synchronise=synchronise)
     gflop = _gflop(task, config)
-    contenders = make_contenders(names or (PLAIN, *STEPS, SAME, AUTO), task, config, plain_batch, peer_steps)
+    everyone = (PLAIN, EXPERT, *STEPS, SAME, AUTO, *((COMMAND,) if task.source else ()))
+    contenders = make_contenders(names or everyone, task, config, plain_batch, peer_steps)
     run_in_turns(contenders, rounds, synchronise, progress)
     rows = []
     for one in contenders:

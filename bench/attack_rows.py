@@ -23,15 +23,27 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
+class Source:
+    """A store and how samples are taken from it. network: its name."""
+
+    store: PackedStore
+    network: str
+    samples: int
+    seed: int
+
+
+@dataclass(frozen=True)
 class Task:
     """What all contenders attack. frames: [n, 3, H, W] in [0, 1]; plates: [P, 3, H, W]; plate_index: [n]
-    int64; all on the networks' device, networks in eval mode."""
+    int64; all on the networks' device, networks in eval mode. source: where the frames came from, for who
+    attacks as the command does."""
 
     generator: Generator
     target: Target
     frames: Tensor
     plates: Tensor
     plate_index: Tensor
+    source: "Source | None" = None
 
     def part(self, start: int, stop: int) -> "Task":
         """Some of the samples."""
@@ -56,7 +68,8 @@ def load_task(
     network = load_network(target).to(place)
     store = PackedStore.open(source) if source is not None else default_evaluation_set(progress)
     some = take_samples(store, samples, seed=seed, device=place)
-    return Task(network, network, some.frames, some.plates, some.plate_index)
+    told = Source(store, target, len(some.rows), seed)
+    return Task(network, network, some.frames, some.plates, some.plate_index, told)
 
 
 @dataclass(frozen=True)

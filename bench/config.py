@@ -71,6 +71,9 @@ class StepBench(Config):
     batch: tuple[Count, ...] = Field((1, 4, 16, 64), description="Batch sizes; repeated.")
     seconds: float = Field(3.0, ge=0, description="Duration of each measurement.")
     rounds: Count = Field(3, description="Turns that the back-ends take.")
+    frames: int = Field(
+        256, ge=0, description="Frames of 1000² in slots while a GPU's waits and bytes are counted; 0: not."
+    )
     threads: Count | None = Field(None, description="Processor cores to use; PyTorch's own number if none.")
     device: str = Field("auto", description=DEVICE)
 
@@ -82,7 +85,8 @@ class AttackBench(Config):
     target: str = Field("zoo:nsd", description=TARGET)
     name: tuple[str, ...] | None = Field(
         None,
-        description="plain, eager, fused, compiled, auto-same, auto (these if none); foolbox, art; repeated.",
+        description="plain, expert, eager, fused, compiled, auto-same, auto, command (these if none);"
+        " foolbox, art; repeated.",
     )
     samples: Count = Field(256, description="Held-out frames.")
     batch: Count = Field(256, description="Samples that the engine attacks at once.")

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dpa.bench.attack_rows import Task, load_task
 from dpa.bench.config import StepBench
+from dpa.bench.loop import count_loop
 from dpa.bench.roofline import count, matmul_gflops, memory_gb_per_s
 from dpa.bench.timing import measure, peak_mb
 from dpa.engine.attack.algorithm import Preparation
@@ -179,8 +180,10 @@ def bench_steps(settings: StepBench, progress: Callable[[int, int], None] | None
             ["dpa-engine bench step", *options, f"--name {row['name']}", f"--batch {row['batch']}"]
         )
     chosen = [*(f"--name {one}" for one in names), *(f"--batch {size}" for size in batches)]
+    counted = count_loop(task, frames=settings.frames) if settings.frames else {}  # last: it alters PyTorch
     return {
         "rows": rows,
+        **counted,
         "device": device_name(place),
         "matmul_gflops": max(matmul.values()),
         "matmul_gflops_by_dtype": matmul,

@@ -57,7 +57,11 @@ def _print(document: dict[str, Any]) -> None:
     columns = ["step, batch", "ms", "samples/s", f"/{first}", "GFLOP/s", "of matmul", "peak MB"]
     print_table(f"One step of the attack on {document['device']}", columns, table)
     peaks = ", ".join(f"{name} {rate:,.0f}" for name, rate in document["matmul_gflops_by_dtype"].items())
+    waits, moved = document.get("host_waits_per_iteration"), document.get("bytes_moved_per_iteration")
+    counted = ""
+    if waits is not None and moved is not None:
+        counted = f"on a GPU, an iteration: {waits:.2f} waits of the host, {moved / 1e6:.1f} MB moved\n"
     typer.echo(
         f"matrix product, GFLOP/s: {peaks}; copy: {document['memory_gb_per_s']:.1f} GB/s\n"
-        f"again: {document['command']}"
+        f"{counted}again: {document['command']}"
     )

@@ -10,11 +10,13 @@ from typer.testing import CliRunner
 from dpa.bench import roofline
 from dpa.bench.attack import measure_attack
 from dpa.bench.attack_contenders import UnknownContender, make_contenders
+from dpa.bench.attack_expert import expert_attack
 from dpa.bench.attack_plain import plain_attack
-from dpa.bench.attack_rows import Contender, Pictures, Task, ratios, row, run_in_turns
+from dpa.bench.attack_rows import Contender, Pictures, Source, Task, ratios, row, run_in_turns
 from dpa.engine.attack.algorithm import appearance_attack
 from dpa.engine.attack.config import AttackConfig
 from dpa.engine.cli.app import app
+from dpa.engine.evaluation_set import take_samples
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +65,46 @@ def test_plain_ends_where_the_engine_ends(tiny_world, optimiser):
     ours = appearance_attack(task.generator, task.target, task.frames, task.plates, task.plate_index, config)
     assert 0 < int(ours.success.sum()) < 6 or ours.success.all()
     torch.testing.assert_close(made.h_a, ours.h_a, rtol=0, atol=1e-4)
+
+
+def test_the_expert_lets_go_of_samples_that_are_done(linear_network, grey_frames):
+    """Grey 250 can never move by 40 levels: the other sample leaves the batch, and it goes on alone."""
+    task = grey_task(linear_network, grey_frames, 100, 250, offset=3)
+    config = AttackConfig(min_error_mm=40, optimiser="sign", step_size=2, max_steps=30, backend="eager")
+    made = expert_attack(task.generator, task.target, task.frames, task.plates, task.plate_index, config)
+    assert made.computed < 2 * 31 - 5
+    assert made.h_a[0, 0] == pytest.approx(141, abs=4), "bf16 rounds grey levels"
+    assert made.after[0, 0, 0, 0] - 100 > 40
+
+
+def test_the_expert_succeeds_as_the_engine_does(tiny_world):
+    task = tiny_task(tiny_world(6, torch.float32))
+    config = AttackConfig(step_size=1, max_steps=25, min_error_mm=90, backend="eager")
+    made = expert_attack(task.generator, task.target, task.frames, task.plates, task.plate_index, config)
+    ours = appearance_attack(task.generator, task.target, task.frames, task.plates, task.plate_index, config)
+    seen = task.target.predict(made.after.float() / 255)
+    error = (seen - made.reference).norm(dim=-1).mean(dim=-1)
+    assert abs(int((error > 90).sum()) - int((ours.final_error_mm > 90).sum())) <= 1
+    assert torch.equal(made.before, ours.initial_frame)
+
+
+def test_the_command_is_timed_with_all_that_it_writes(tiny_world, tiny_store, monkeypatch):
+    monkeypatch.setattr("dpa.bench.attack_contenders.default_natural_set", lambda: tiny_store)
+    monkeypatch.setattr("dpa.bench.attack_contenders.cached_pose_session", lambda network: None)
+    monkeypatch.setattr("dpa.engine.api.attack.cached_pose_session", lambda network: network.predict)
+    network = tiny_world(1, torch.float32, odd=False).network
+    some = take_samples(tiny_store, 5)
+    source = Source(tiny_store, "tiny", 5, 0)
+    task = Task(network, network, some.frames, some.plates, some.plate_index, source)
+    (one,) = make_contenders(["command"], task, AttackConfig(max_steps=2, min_error_mm=80), 4)
+    (piece,) = one.pieces
+    made = piece()
+    assert made.before.shape == made.after.shape == (5, 3, 32, 32)
+    assert 5 <= made.computed <= 15
+    before = appearance_attack(
+        network, network, some.frames, some.plates, some.plate_index, AttackConfig(max_steps=0)
+    )
+    assert torch.equal(made.before, before.initial_frame), "in the order of the task"
 
 
 def test_pieces_take_turns_in_proportion():

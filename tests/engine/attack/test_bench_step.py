@@ -71,10 +71,15 @@ def test_the_command_prints_json_and_draws(task, monkeypatch, tmp_path):
     monkeypatch.setattr(roofline, "COPIED_MB", 1)
     monkeypatch.setattr("dpa.bench.step.load_task", lambda *_: task)
     path = tmp_path / "step.png"
+    monkeypatch.setattr(
+        "dpa.bench.step.count_loop",
+        lambda *_, **__: {"host_waits_per_iteration": 1.0, "bytes_moved_per_iteration": 2e6},
+    )
     arguments = ["bench", "step", "--name", "eager", "--name", "fused", "--batch", "2", "--seconds", "0"]
     ran = CliRunner().invoke(app, [*arguments, "--rounds", "1", "--plot", str(path), "--json"])
     made = json.loads(ran.stdout)
     assert [row["name"] for row in made["rows"]] == ["eager", "fused"]
+    assert made["host_waits_per_iteration"] == 1
     assert all("--batch 2" in row["command"] for row in made["rows"])
     assert made["matmul_gflops"] > 0 and made["achieved_gflops"] > 0 and made["memory_gb_per_s"] > 0
     assert path.read_bytes().startswith(b"\x89PNG")
