@@ -15,6 +15,7 @@ from dpa.engine.attack.run import Networks, run_attack
 from dpa.engine.evaluation_set import default_evaluation_set, recipe_key
 from dpa.engine.report.attack_report import write_attack_report
 from dpa.engine.runs.directory import RunDirectory
+from dpa.engine.zoo.witness import known_answers, witness_card
 from dpa.models.artefacts import claim
 from dpa.models.atomic import write_text
 from dpa.models.data.store import PackedStore
@@ -158,7 +159,7 @@ class Workshop:
     def fit(self, store: PackedStore) -> None:
         """Adds the regressor to the run."""
         network = read_network(self.run).to(self.device)
-        if network.regressor is None:
+        if network.can_paint and network.regressor is None:  # a witness reads poses by itself
             fit_on_store(network, self.run, store, self.recipe.regressor, self.watch.fitting)
 
 
@@ -192,12 +193,17 @@ def describe(
     name: str, folder: Path, into: Path, scratch: Path, device: torch.device, progress: Report | None = None
 ) -> None:
     """Measures and attacks the network of `folder` on the whole default evaluation set, in the run directory
-    `scratch`, and writes its card and the card's picture, README.md and attack.webp, to `into`. progress: of
-    the attack, called with (finished, succeeded)."""
+    `scratch`, and writes its card and the card's picture, README.md and attack.webp, to `into`. A witness is
+    not attacked: its card says what it knows. progress: of the attack, called with (finished, succeeded)."""
     network = load_network(str(folder)).to(device)
     evaluation = default_evaluation_set()
     rows = np.arange(len(evaluation))
     measured = validate(network, evaluation, rows)
+    if not network.can_paint:
+        config, known = read_config(folder), known_answers(network, evaluation, device)
+        preset, taken = config.network.preset, int(str(config.training["train_frames"]))
+        write_text(into / CARD, witness_card(name, preset, taken, measured, known))
+        return
     settings = AttackRunConfig(protocol="paper", target=f"zoo:{name}", samples=len(rows))
     with RunDirectory.anew(scratch, "attack", settings.model_dump(mode="json")) as run:
         attacked: dict[str, Any] = run_attack(
