@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dpa.engine.cache import cache_folder
+from dpa.engine.runs.environment import versions
 from dpa.engine.sessions.engine_folder import EngineFolder
 from dpa.engine.sessions.errors import EngineFolderError, MissingPackage
 from dpa.engine.sessions.manifest import EngineEntry
 from dpa.engine.sessions.onnxruntime_session import OnnxRuntimeSession
 from dpa.engine.sessions.protocol import A, Session, TensorSpec, TorchSession, bind
-from dpa.export.engine_writer import package_versions, replacing_folder, weights_fingerprint, write_manifest
+from dpa.export.engine_writer import PACKAGES, replacing_folder, write_manifest
 from dpa.export.graphs import Graph, build_graph
 from dpa.export.onnx_export import ExportFailed, export_onnx
 from dpa.export.parity import ParityError, measure_parity, within_limit
@@ -143,5 +144,5 @@ def _textures() -> Tensor:
 
 
 def _key(network: DisentangledNetwork) -> str:
-    made_by = json.dumps([weights_fingerprint(network), package_versions()], sort_keys=True)
+    made_by = json.dumps([network.fingerprint(), versions(PACKAGES)], sort_keys=True)
     return hashlib.sha256(made_by.encode()).hexdigest()[:32]

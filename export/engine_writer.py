@@ -7,9 +7,9 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 
+from dpa.engine.runs.environment import versions
 from dpa.engine.sessions.errors import EngineFolderError
 from dpa.engine.sessions.manifest import MANIFEST, EngineEntry, EngineManifest, FileEntry, read_manifest
 from dpa.models.artefacts import require_ours
@@ -17,30 +17,7 @@ from dpa.models.atomic import partial_folder, sync_folder, write_text
 from dpa.models.frameworks.base import DisentangledNetwork
 
 PACKAGES = ("dpa-engine", "torch", "onnx", "onnxscript", "onnxruntime", "onnxruntime-gpu", "openvino")
-
-
-def weights_fingerprint(network: DisentangledNetwork) -> str:
-    """SHA-256 over configuration, names, shapes, dtypes and bytes of every parameter and buffer."""
-    digest = hashlib.sha256()
-    digest.update(type(network).__qualname__.encode())
-    digest.update(network.framework.encode())
-    digest.update(network.config.model_dump_json().encode())
-    for name, value in sorted(network.state_dict().items()):
-        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
-
-
-def package_versions() -> dict[str, str]:
-    """Versions of the installed packages that have a say in an engine's bytes or figures."""
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
-
+"""What has a say in an engine's bytes or figures."""
 
 KIND = "an engine folder"
 
@@ -89,8 +66,8 @@ def write_manifest(
     manifest = EngineManifest(
         source=source,
         framework=network.framework,
-        weights=weights_fingerprint(network),
-        versions=package_versions(),
+        weights=network.fingerprint(),
+        versions=versions(PACKAGES),
         files=files,
         engines=tuple(engines),
     )

@@ -17,7 +17,8 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from dpa.engine.attack.objective import Objective, mpjpe
 from dpa.engine.attack.steps.fused import SplitDecoder, fold_batch_norms, own_copy, without_pose
 from dpa.engine.cache import cache_folder
-from dpa.export.engine_writer import package_versions, weights_fingerprint
+from dpa.engine.runs.environment import versions
+from dpa.export.engine_writer import PACKAGES
 from dpa.export.onnx_export import OPSET, ExportFailed, forget_origin, quiet
 from dpa.export.pooling import average_pool_backward, max_pool, max_pool_backward
 from dpa.export.sampling import Doubling, centres, crop_weights, hat, paste_weights, sample
@@ -243,14 +244,10 @@ class CachedGradients:
         if not all(isinstance(network, DisentangledNetwork) for network in networks):
             return None
         made_from = [
-            *(
-                weights_fingerprint(network)
-                for network in networks
-                if isinstance(network, DisentangledNetwork)
-            ),
+            *(network.fingerprint() for network in networks if isinstance(network, DisentangledNetwork)),
             objective.freeze_box,
             objective.clamp,
             list(objective.plates.shape[1:]),
-            package_versions(),
+            versions(PACKAGES),
         ]
         return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:32]

@@ -143,16 +143,11 @@ def require_same(run: RunDirectory, began: Mapping[str, object], now: Mapping[st
 
 
 def weights_sha256(network: DisentangledNetwork, name: str) -> str:
-    """SHA-256 over configuration and the bytes of every parameter and buffer; over the file where `name`
-    is one, as compiled programs are."""
-    digest = hashlib.sha256(f"{type(network).__qualname__} {network.framework}".encode())
-    digest.update(network.config.model_dump_json().encode())
-    for key, value in sorted(network.state_dict().items()):
-        digest.update(f"{key} {value.dtype} {tuple(value.shape)}".encode())
-        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-    if Path(name).is_file():
-        digest.update(Path(name).read_bytes())
-    return digest.hexdigest()
+    """The network's fingerprint; with the file, where `name` is one, as compiled programs are."""
+    own = network.fingerprint()
+    if not Path(name).is_file():
+        return own
+    return hashlib.sha256(own.encode() + Path(name).read_bytes()).hexdigest()
 
 
 def data_sha256(store: PackedStore, rows: NDArray[np.int64]) -> str:

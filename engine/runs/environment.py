@@ -2,6 +2,7 @@
 
 import os
 import platform
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -22,10 +23,11 @@ PACKAGES = (
 )
 
 
-def versions() -> dict[str, str]:
-    """The installed ones of the packages that a result can depend on, with Python's own version first."""
+def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
+    """The installed ones of the packages, by default those that a result can depend on, with Python's own
+    version first."""
     found = {"python": platform.python_version()}
-    for name in PACKAGES:
+    for name in packages:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

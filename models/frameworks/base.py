@@ -1,6 +1,7 @@
 """What every framework offers: localise, crop, encode, decode, regress. Attack, analyses and export
 know a network only through this class."""
 
+import hashlib
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -39,6 +40,16 @@ class DisentangledNetwork(nn.Module):
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
         self.regressor: Regressor | None = None
+
+    def fingerprint(self) -> str:
+        """SHA-256 over class, framework, configuration, and names, shapes, dtypes and bytes of every
+        parameter and buffer: what results that are kept, and engines, depend on."""
+        digest = hashlib.sha256(f"{type(self).__qualname__} {self.framework}".encode())
+        digest.update(self.config.model_dump_json().encode())
+        for name, value in sorted(self.state_dict().items()):
+            digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
     @property
     def can_regress(self) -> bool:

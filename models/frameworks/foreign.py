@@ -91,15 +91,6 @@ class ForeignNetwork(DisentangledNetwork):
         )
         self.eval()
 
-    def fingerprint(self) -> str:
-        """SHA-256 of its source file and of every parameter and buffer: what results that are kept depend
-        on."""
-        digest = hashlib.sha256(self.config.model_dump_json().encode())
-        for name, value in sorted(self.state_dict().items()):
-            digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()
-
     @property
     def localiser(self) -> NoReturn:  # type: ignore[override]
         """Raises NoSuchPart, as the two others do: a framework's inside is its own."""
