@@ -78,8 +78,12 @@ def person(frame: NDArray[np.uint8], plate: NDArray[np.uint8]) -> NDArray[np.boo
     clear = without_specks(differs(frame, plate))
     if not clear.any():
         return clear
-    faint = without_specks(differs(frame, plate, FAINT) & ~shadow(frame, plate))
-    return np.asarray(ndimage.binary_propagation(clear, np.ones((3, 3), bool), clear | faint))
+    faint = differs(frame, plate, FAINT)
+    faint[faint] = ~shadow(frame[faint], plate[faint])
+    regions, count = ndimage.label(clear | without_specks(faint), np.ones((3, 3), bool))
+    touched = np.zeros(count + 1, bool)
+    touched[regions[clear]] = True
+    return np.asarray(touched[regions])
 
 
 def differs(
@@ -92,7 +96,7 @@ def differs(
 
 
 def shadow(frame: NDArray[np.uint8], plate: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Where the frame is the plate in less light. [H, W, 3] twice → bool [H, W]."""
+    """Where the frame is the plate in less light. [..., 3] twice → bool [...]."""
     ratio = (frame.astype(np.float32) + 1) / (plate.astype(np.float32) + 1)
     light = ratio.mean(axis=-1)
     least, most = SHADOW
