@@ -213,14 +213,14 @@ def calibrate(
     from dpa.engine.cli.progress import of_stages, shown
     from dpa.engine.reproduce.calibration import take_calibration
     from dpa.engine.reproduce.config import QUICK, ReproduceConfig
-    from dpa.engine.reproduce.participants import find_members
+    from dpa.engine.reproduce.participants import find_participants
     from dpa.export.cached_pose import cached_pose_session
     from dpa.models.config import load_config
 
     named = {text.partition("=")[0]: text for text in (*REFERENCES, *(networks or ()))}
     flags = {"frameworks": tuple(named.values()), "source": data, "seed": seed, "device": device}
     settings = load_config(ReproduceConfig, None, set_ or (), (dict(QUICK) if quick else {}) | flags)
-    members, missing = find_members(settings.frameworks)
+    members, missing = find_participants(settings.frameworks)
     for one in missing:
         typer.echo(f"no {one.name} here; it comes from: {one.command}", err=True)
     store = open_store(settings.source)

@@ -8,10 +8,10 @@ from dpa.engine.analysis.measures import ATTACK, ATTACK_MEASURES, Measure
 from dpa.engine.analysis.registry import analysis_of, chosen_analyses
 from dpa.engine.report.calibration import Calibration, Reading, calibrate, preset_of
 from dpa.engine.reproduce.config import ReproduceConfig
-from dpa.engine.reproduce.participants import Member
+from dpa.engine.reproduce.participants import Participant
 from dpa.engine.reproduce.plan import attack_folder, folder_of, plan, usual_stages
 from dpa.engine.reproduce.stage import KIND, Progress, carry_out_missing
-from dpa.engine.reproduce.work import Laboratory, PoseSession
+from dpa.engine.reproduce.work import PoseSession, StageWork
 from dpa.engine.runs.directory import RESULTS
 from dpa.models.artefacts import claim
 from dpa.models.atomic import write_json
@@ -36,7 +36,7 @@ def stages_of(wanted: Sequence[str]) -> tuple[str, ...]:
 
 def take_calibration(
     config: ReproduceConfig,
-    members: Sequence[Member],
+    members: Sequence[Participant],
     wanted: Sequence[str] | None,
     store: PackedStore,
     out: Path,
@@ -62,7 +62,7 @@ def take_calibration(
 
 def _readings(
     config: ReproduceConfig,
-    members: Sequence[Member],
+    members: Sequence[Participant],
     measures: dict[str, Sequence[Measure]],
     store: PackedStore,
     out: Path,
@@ -74,7 +74,7 @@ def _readings(
         for member in members
         for stage in measures
     }
-    planned = plan(Laboratory(config, store, out, pose_session), members)
+    planned = plan(StageWork(config, store, out, pose_session), members)
     stages = {stage.path: stage for stage in planned if stage.path in folders.values()}
     carry_out_missing(list(stages.values()), out, progress)
     return {

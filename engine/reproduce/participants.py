@@ -28,7 +28,7 @@ TITLES = PAPER_NAMES | {"cssl-da": "CSSL (DA)"}
 """The paper's names of its networks."""
 
 
-class BadMember(InputError):
+class BadParticipant(InputError):
     """A framework that is neither in the zoo nor has a recipe, or is named twice."""
 
     def __init__(self, found: str) -> None:
@@ -51,7 +51,7 @@ class NothingToReproduce(InputError):
 
 
 @dataclass(frozen=True)
-class Member:
+class Participant:
     """A network with weights. name: in results.json. spec: as every command takes it. title: in tables and
     figures. role: what its checkpoint says it is. weights: SHA-256 of its file."""
 
@@ -71,63 +71,65 @@ class Missing:
     command: str
 
 
-def find_members(names: Sequence[str]) -> tuple[list[Member], list[Missing]]:
-    """names: of the zoo, NAME=PATH or NAME=my_module:load. Raises BadMember, NothingToReproduce, NotANetwork
-    or BrokenCheckpoint for a PATH without a network, and what `load_network` raises."""
-    members: list[Member] = []
+def find_participants(names: Sequence[str]) -> tuple[list[Participant], list[Missing]]:
+    """names: of the zoo, NAME=PATH or NAME=my_module:load. Raises BadParticipant, NothingToReproduce,
+    NotANetwork or BrokenCheckpoint for a PATH without a network, and what `load_network` raises."""
+    members: list[Participant] = []
     missing: list[Missing] = []
     seen: set[str] = set()
     if not names:
-        raise BadMember("no framework at all")
+        raise BadParticipant("no framework at all")
     for text in names:
         name, equals, path = text.partition("=")
         if not NAME.fullmatch(name) or len(name) > 64:
-            raise BadMember(f"framework {name!r}, a name of more than letters, digits, spaces, '.', '_', '-'")
+            raise BadParticipant(
+                f"framework {name!r}, a name of more than letters, digits, spaces, '.', '_', '-'"
+            )
         if name in seen:
-            raise BadMember(f"framework {name!r} twice")
+            raise BadParticipant(f"framework {name!r} twice")
         seen.add(name)
         if equals:
-            members.append(_member(name, path))
+            members.append(_participant(name, path))
             continue
         try:
-            members.append(_member(name, f"zoo:{name}"))
+            members.append(_participant(name, f"zoo:{name}"))
         except NotANetwork:
             if name not in recipe_names():
-                raise BadMember(f"framework {name!r}") from None
+                raise BadParticipant(f"framework {name!r}") from None
             missing.append(Missing(name, TITLES.get(name, name), f"dpa-engine zoo build {name}"))
     if not members:
         raise NothingToReproduce(missing)
     return members, missing
 
 
-def find_references(names: Sequence[str], members: Sequence[Member]) -> list[Member]:
-    """Those of the zoo's networks that have weights and are no members already. Raises BadMember."""
+def find_references(names: Sequence[str], members: Sequence[Participant]) -> list[Participant]:
+    """Those of the zoo's networks that have weights and are no members already. Raises BadParticipant."""
     taken = {member.name for member in members}
     found = []
     for name in dict.fromkeys(names):
         if name not in recipe_names():
-            raise BadMember(f"reference {name!r}")
+            raise BadParticipant(f"reference {name!r}")
         if name not in taken and f"zoo:{name}" in zoo_names():
-            found.append(_member(name, f"zoo:{name}"))
+            found.append(_participant(name, f"zoo:{name}"))
     return found
 
 
-def _member(name: str, spec: str) -> Member:
+def _participant(name: str, spec: str) -> Participant:
     if is_foreign(spec):
-        return _foreign_member(name, spec)
+        return _foreign_participant(name, spec)
     folder = network_folder(spec)
     read_config(folder)
     weights = hashlib.sha256((folder / WEIGHTS).read_bytes() + (folder / "config.yaml").read_bytes())
     title = TITLES.get(name, name)
-    return Member(name, spec, title, role(spec), weights.hexdigest())
+    return Participant(name, spec, title, role(spec), weights.hexdigest())
 
 
-def _foreign_member(name: str, spec: str) -> Member:
+def _foreign_participant(name: str, spec: str) -> Participant:
     """A framework of the user's own. Raises NoGradient for a compiled program, which cannot attack itself."""
     network = load_network(spec)
     require_generator(network)
     weights = network.fingerprint() if isinstance(network, ForeignNetwork) else ""
-    return Member(name, spec, TITLES.get(name, name), role(spec), weights)
+    return Participant(name, spec, TITLES.get(name, name), role(spec), weights)
 
 
 def store_key(path: Path) -> str:

@@ -13,9 +13,9 @@ from dpa.engine.analysis.measures import ATTACK
 from dpa.engine.analysis.registry import analysis_of
 from dpa.engine.attack.config import AttackRunConfig
 from dpa.engine.evaluation_set import evaluation_config, set_key
-from dpa.engine.reproduce.participants import Member, store_key
+from dpa.engine.reproduce.participants import Participant, store_key
 from dpa.engine.reproduce.stage import Stage
-from dpa.engine.reproduce.work import Laboratory, Pair
+from dpa.engine.reproduce.work import Pair, StageWork
 
 EVALUATION_SET = "${DPA_CACHE:-$HOME/.cache/dpa-engine}/evaluation-"
 """Where the default evaluation set is, for commands that want a path."""
@@ -65,12 +65,12 @@ def _differences(config: BaseModel, default: BaseModel, prefix: str = "") -> Ite
             yield f"{prefix}{name}={plain if isinstance(plain, str) else json.dumps(plain)}"
 
 
-def folder_of(member: Member, what: str) -> str:
+def folder_of(member: Participant, what: str) -> str:
     """Where a stage of one network is kept."""
     return f"stages/{member.name}/{what}"
 
 
-def attack_folder(target: Member, generator: Member) -> str:
+def attack_folder(target: Participant, generator: Participant) -> str:
     """Where one attack is kept."""
     return f"stages/{target.name}/attack-by-{generator.name}"
 
@@ -83,34 +83,36 @@ def usual_stages(analyses: Sequence[str]) -> tuple[str, ...]:
     return (ATTACK, *(one.name for one in scaled))
 
 
-def plan(laboratory: Laboratory, members: Sequence[Member], references: Sequence[Member] = ()) -> list[Stage]:
+def plan(
+    work: StageWork, members: Sequence[Participant], references: Sequence[Participant] = ()
+) -> list[Stage]:
     """Network by network what it needs of itself, then the attacks with other networks' pictures, then what a
     calibration reads on the networks whose answer is known."""
     stages: list[Stage] = []
     for member in members:
-        stages += _own_stages(laboratory, member)
+        stages += _own_stages(work, member)
     for target in members:
         for generator in members:
             if generator != target:
-                stages.append(_attack(laboratory, Pair(generator, target), laboratory.config.crossed))
+                stages.append(_attack(work, Pair(generator, target), work.config.crossed))
     for member in references:
-        usual = usual_stages(laboratory.config.analyses)
+        usual = usual_stages(work.config.analyses)
         read = {attack_folder(member, member), *(folder_of(member, name) for name in usual)}
-        stages += [stage for stage in _own_stages(laboratory, member) if stage.path in read]
+        stages += [stage for stage in _own_stages(work, member) if stage.path in read]
     return stages
 
 
-def _own_stages(laboratory: Laboratory, member: Member) -> Iterator[Stage]:
-    config, data = laboratory.config, store_key(laboratory.store.path)
+def _own_stages(work: StageWork, member: Participant) -> Iterator[Stage]:
+    config, data = work.config, store_key(work.store.path)
     weights = {"weights": member.weights, "data": data}
     yield Stage(
         folder_of(member, "predict"),
         f"{member.title}: predictions",
         weights,
         evaluate_command(member.spec, config.source),
-        partial(laboratory.predict, member),
+        partial(work.predict, member),
     )
-    own = _attack(laboratory, Pair(member, member), config.attacked)
+    own = _attack(work, Pair(member, member), config.attacked)
     yield own
     for analysis in map(analysis_of, config.analyses):
         settings = config.analysis(analysis, member.spec)
@@ -119,19 +121,19 @@ def _own_stages(laboratory: Laboratory, member: Member) -> Iterator[Stage]:
             f"{member.title}: {analysis.title}",
             weights | settings.model_dump(mode="json"),
             analyze_command(settings),
-            partial(laboratory.analyse, member, analysis),
+            partial(work.analyse, member, analysis),
         )
     yield Stage(
         folder_of(member, "snapshots"),
         f"{member.title}: the attack, step by step",
         {"attack": own.key, "shown": config.shown},
         own.command,
-        partial(laboratory.watch, member, own.path),
+        partial(work.watch, member, own.path),
     )
 
 
-def _attack(laboratory: Laboratory, roles: Pair, samples: int) -> Stage:
-    config = laboratory.config
+def _attack(work: StageWork, roles: Pair, samples: int) -> Stage:
+    config = work.config
     settings = AttackRunConfig(
         **(config.attack.model_dump() | {"seed": config.seed}),
         target=roles.target.spec,
@@ -146,10 +148,10 @@ def _attack(laboratory: Laboratory, roles: Pair, samples: int) -> Stage:
         f"{roles.target.title}: attack" + ("" if own else f" with pictures by {roles.generator.title}"),
         settings.model_dump(mode="json")
         | {
-            "data": store_key(laboratory.store.path),
+            "data": store_key(work.store.path),
             "weights": [roles.target.weights, roles.generator.weights],
         },
         attack_command(settings),
-        partial(laboratory.attack, settings, roles),
+        partial(work.attack, settings, roles),
         resumes=True,
     )

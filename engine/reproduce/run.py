@@ -7,10 +7,10 @@ from typing import Any
 
 from dpa.engine.report.findings import NOTE
 from dpa.engine.reproduce.config import ReproduceConfig
-from dpa.engine.reproduce.participants import Member, Missing, find_members, find_references
+from dpa.engine.reproduce.participants import Missing, Participant, find_participants, find_references
 from dpa.engine.reproduce.plan import plan
 from dpa.engine.reproduce.stage import KEY, KIND, Progress, Stage, carry_out_missing
-from dpa.engine.reproduce.work import Laboratory, PoseSession
+from dpa.engine.reproduce.work import PoseSession, StageWork
 from dpa.engine.runs.directory import RESULTS, RunDirectory
 from dpa.engine.runs.environment import devices, versions
 from dpa.models.artefacts import claim
@@ -37,10 +37,10 @@ def reproduce(
     progress: Progress | None = None,
 ) -> Done:
     """Does every stage whose result `out` does not hold yet. A killed call goes on where it was when it is
-    called again. Raises NotOurs for a folder that holds something else, and see `find_members`."""
-    members, missing = find_members(config.frameworks)
+    called again. Raises NotOurs for a folder that holds something else, and see `find_participants`."""
+    members, missing = find_participants(config.frameworks)
     references = find_references(config.references, members)
-    stages = plan(Laboratory(config, store, out, pose_session), members, references)
+    stages = plan(StageWork(config, store, out, pose_session), members, references)
     claim(out, KIND, has_note)
     write_json(out / NOTE, note(config, store, out, members, references, missing, stages))
     made = carry_out_missing(stages, out, progress)
@@ -69,8 +69,8 @@ def note(
     config: ReproduceConfig,
     store: PackedStore,
     out: Path,
-    members: Sequence[Member],
-    references: Sequence[Member],
+    members: Sequence[Participant],
+    references: Sequence[Participant],
     missing: Sequence[Missing],
     stages: Sequence[Stage],
 ) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from dpa.engine.evaluation_set import choose_samples, samples_at
 from dpa.engine.report.analysis_files import keep, save_arrays
 from dpa.engine.report.attack_report import shown_rows, write_attack_report
 from dpa.engine.reproduce.config import ReproduceConfig
-from dpa.engine.reproduce.participants import Member
+from dpa.engine.reproduce.participants import Participant
 from dpa.engine.reproduce.stage import Report
 from dpa.engine.runs.directory import RESULTS, RunDirectory
 from dpa.engine.runs.results import EvaluateResults, versioned
@@ -96,7 +96,7 @@ PoseSession = Callable[[DisentangledNetwork], InitialPose]
 
 
 @dataclass
-class Laboratory:
+class StageWork:
     """base: the whole's folder, for stages that read another's result."""
 
     config: ReproduceConfig
@@ -112,13 +112,13 @@ class Laboratory:
         """Where everything is computed."""
         return pick_device(self.config.device)
 
-    def network(self, member: Member) -> DisentangledNetwork:
+    def network(self, member: Participant) -> DisentangledNetwork:
         """Loaded once."""
         if member.name not in self._networks:
             self._networks[member.name] = load_network(member.spec).to(self.device)
         return self._networks[member.name]
 
-    def predict(self, member: Member, run: RunDirectory, report: Report) -> None:
+    def predict(self, member: Participant, run: RunDirectory, report: Report) -> None:
         """Reconstruction, box and pose of every frame: what `dpa-engine evaluate --json` prints."""
         rows = np.arange(len(self.store))
         measured = validate(self.network(member), self.store, rows)
@@ -137,11 +137,11 @@ class Laboratory:
         results = run_attack(run, networks, self.store, rows, settings, self._pose(roles.target), told)
         write_attack_report(run, results, self.store)
 
-    def analyse(self, member: Member, analysis: Analysis, run: RunDirectory, report: Report) -> None:
+    def analyse(self, member: Participant, analysis: Analysis, run: RunDirectory, report: Report) -> None:
         """One analysis, as `dpa-engine analyze` does it."""
         keep(run, analysis.name, analyse(self._study(member), analysis, report))
 
-    def watch(self, member: Member, attack: str, run: RunDirectory, report: Report) -> None:
+    def watch(self, member: Participant, attack: str, run: RunDirectory, report: Report) -> None:
         """The attack of a few samples, frame by frame. attack: the folder of the network's own attack."""
         samples = read_samples(RunDirectory.open(self.base / attack))
         rows = spread_out(shown_rows(samples), self.config.shown)
@@ -151,14 +151,14 @@ class Laboratory:
         with run.writing("snapshots.npz") as path:
             save_arrays(path, arrays)
 
-    def _pose(self, member: Member) -> InitialPose | None:
+    def _pose(self, member: Participant) -> InitialPose | None:
         if self.pose_session is None:
             return None
         if member.name not in self._poses:
             self._poses[member.name] = self.pose_session(self.network(member))
         return self._poses[member.name]
 
-    def _study(self, member: Member) -> Study:
+    def _study(self, member: Participant) -> Study:
         if member.name not in self._studies:
             config = self.config.analysis(None, member.spec)
             study = Study(self.network(member), self.store, config, self.device, member.title)
@@ -170,8 +170,8 @@ class Laboratory:
 class Pair:
     """Who paints, and who is attacked."""
 
-    generator: Member
-    target: Member
+    generator: Participant
+    target: Participant
 
 
 def spread_out(values: Sequence[int], count: int) -> list[int]:

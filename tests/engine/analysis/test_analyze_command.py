@@ -67,6 +67,11 @@ def test_everything_runs_and_is_kept(run_command, tmp_path):
     run = RunDirectory.open(tmp_path / "run")
     assert results == run.read_json("results.json")
     assert set(results["summary"]) >= PAGE
+    certain = ("dc", "dcor", "swap_pose_shift_mm", "swap_colours_moved", "zero_subject_variance_left")
+    certain += ("channels_appearance_share", "counterfactual_pose_shift_mm")
+    for name in certain:
+        low, high = (results["summary"][f"{name}_{end}"] for end in ("low", "high"))
+        assert low is None or low <= high, name
     assert list(results["seconds"]) == list(usual())
     assert all(value is None or np.isfinite(value) for value in results["summary"].values())
     together = {}

@@ -11,7 +11,7 @@ import torch
 from typer.testing import CliRunner
 
 from dpa.engine.cli.app import app
-from dpa.engine.reproduce.participants import find_members
+from dpa.engine.reproduce.participants import find_participants
 from dpa.engine.zoo.build import Workshop
 from dpa.models.data.store import PackedStore
 from dpa.models.data.synthetic.config import SynthConfig
@@ -80,12 +80,12 @@ def test_trained_by_commands_and_calibrated(run: Run, tmp_path: Path) -> None:
 
 def test_a_framework_of_ones_own_takes_part(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(Path(__file__).parents[3])
-    (member,), missing = find_members(["mine=examples.own_framework:load"])
+    (member,), missing = find_participants(["mine=examples.own_framework:load"])
     assert (member.name, member.spec) == ("mine", "examples.own_framework:load") and not missing
     assert len(member.weights) == 64 and member.role.framework is None
     torch.jit.trace(torch.nn.Identity(), torch.rand(1, 3, 8, 8)).save(str(tmp_path / "p.pt"))  # type: ignore[no-untyped-call]
     with trusting_code(), pytest.raises(NoGradient):
-        find_members([f"mine={tmp_path / 'p.pt'}"])
+        find_participants([f"mine={tmp_path / 'p.pt'}"])
 
 
 def test_an_unknown_stage_is_named(tmp_path: Path) -> None:

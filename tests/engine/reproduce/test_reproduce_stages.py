@@ -13,11 +13,16 @@ from dpa.engine.analysis.measures import ATTACK
 from dpa.engine.analysis.registry import analysis_of
 from dpa.engine.attack.config import AttackRunConfig
 from dpa.engine.reproduce.config import QUICK, ReproduceConfig
-from dpa.engine.reproduce.participants import BadMember, NothingToReproduce, find_members, find_references
+from dpa.engine.reproduce.participants import (
+    BadParticipant,
+    NothingToReproduce,
+    find_participants,
+    find_references,
+)
 from dpa.engine.reproduce.plan import analyze_command, attack_command, plan, usual_stages
 from dpa.engine.reproduce.run import reproduce
 from dpa.engine.reproduce.stage import Stage
-from dpa.engine.reproduce.work import Laboratory, limits_until, spread_out
+from dpa.engine.reproduce.work import StageWork, limits_until, spread_out
 from dpa.engine.runs.errors import OtherInputs
 from dpa.models.artefacts import NotOurs
 from dpa.models.config import load_config
@@ -48,7 +53,7 @@ class Workshop:
         self.done.append(name)
         run.write_text("whole.txt", name)
 
-    def plan(self, laboratory, members, references):
+    def plan(self, work, members, references):
         return [
             Stage(
                 f"stages/nsd/{name}",
@@ -73,13 +78,13 @@ def workshop(monkeypatch, tmp_path, saved_network):
 
 
 def test_a_reference_is_attacked_and_analysed_for_the_calibration_alone(saved_network, tmp_path):
-    members, _ = find_members((f"nsd={saved_network('nsd')}", "silhouette"))
+    members, _ = find_participants((f"nsd={saved_network('nsd')}", "silhouette"))
     references = find_references(("silhouette", "entangled"), members)
     assert [one.spec for one in references] == ["zoo:entangled"], "silhouette takes part already"
     (tmp_path / "manifest.json").write_text("{}")
-    laboratory = Laboratory(ReproduceConfig(), SimpleNamespace(path=tmp_path), tmp_path)
-    alone = {stage.path for stage in plan(laboratory, members)}
-    added = [stage.path for stage in plan(laboratory, members, references) if stage.path not in alone]
+    work = StageWork(ReproduceConfig(), SimpleNamespace(path=tmp_path), tmp_path)
+    alone = {stage.path for stage in plan(work, members)}
+    added = [stage.path for stage in plan(work, members, references) if stage.path not in alone]
     kinds = [path.removeprefix("stages/entangled/") for path in added]
     assert sorted(kinds) == sorted(
         ["attack-by-entangled", *(set(usual_stages(ReproduceConfig().analyses)) - {ATTACK})]
@@ -88,7 +93,7 @@ def test_a_reference_is_attacked_and_analysed_for_the_calibration_alone(saved_ne
 
 
 def test_an_unknown_reference_is_named():
-    with pytest.raises(BadMember, match="reference 'nobody'"):
+    with pytest.raises(BadParticipant, match="reference 'nobody'"):
         find_references(("nobody",), [])
 
 
@@ -174,12 +179,12 @@ def test_a_folder_with_other_things_in_it_is_left_alone(workshop):
 
 @pytest.mark.parametrize("name", ["../../x", "a/b", "..", ".hidden", "", "a" * 65, "new\nline"])
 def test_the_name_of_a_framework_leads_to_no_other_folder(name: str) -> None:
-    with pytest.raises(BadMember):
-        find_members([f"{name}=zoo:nsd"])
+    with pytest.raises(BadParticipant):
+        find_participants([f"{name}=zoo:nsd"])
 
 
 def test_missing_networks_come_with_the_command_that_builds_them(saved_network):
-    members, missing = find_members((f"mine={saved_network('cssl')}", "nsd-no-swap"))
+    members, missing = find_participants((f"mine={saved_network('cssl')}", "nsd-no-swap"))
     assert [(one.name, one.title, one.role.framework) for one in members] == [("mine", "mine", "CSSL")]
     assert [(one.name, one.command) for one in missing] == [
         ("nsd-no-swap", "dpa-engine zoo build nsd-no-swap")
@@ -189,18 +194,20 @@ def test_missing_networks_come_with_the_command_that_builds_them(saved_network):
 @pytest.mark.parametrize("names", [("nsdd",), (), ("mine=x", "mine=y")])
 def test_unknown_and_repeated_frameworks_are_named(names, saved_network):
     folder = saved_network("nsd")
-    with pytest.raises(BadMember):
-        find_members(tuple(name.replace("=x", f"={folder}").replace("=y", f"={folder}") for name in names))
+    with pytest.raises(BadParticipant):
+        find_participants(
+            tuple(name.replace("=x", f"={folder}").replace("=y", f"={folder}") for name in names)
+        )
 
 
 def test_a_path_without_a_network_is_named(tmp_path):
     with pytest.raises(NotANetwork):
-        find_members((f"mine={tmp_path}",))
+        find_participants((f"mine={tmp_path}",))
 
 
 def test_nothing_to_reproduce_names_the_first_command():
     with pytest.raises(NothingToReproduce, match="dpa-engine zoo build nsd-no-swap"):
-        find_members(("nsd-no-swap",))
+        find_participants(("nsd-no-swap",))
 
 
 def read_back(command, kind, words):
