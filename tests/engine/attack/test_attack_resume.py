@@ -5,6 +5,7 @@ import json
 import logging
 import subprocess
 import sys
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -75,7 +76,8 @@ def command(monkeypatch, request):
     """(arguments) → outcome of `attack --json`, with small shards; figures are drawn where a test says so."""
     if "figures" not in request.fixturenames:
         monkeypatch.setattr(attack_report, "write_attack_report", lambda run, results, store: run.path)
-    monkeypatch.setattr("dpa.engine.api.attack.cached_pose_session", lambda network: network.predict)
+    commanded = import_module("dpa.engine.api.attack")  # the package offers a function of this name
+    monkeypatch.setattr(commanded, "cached_pose_session", lambda network: network.predict)
     monkeypatch.setattr(writing, "SHARD_ROWS", ROWS)
     monkeypatch.setattr(
         writing, "SHARD_SECONDS", float("inf")

@@ -2,6 +2,7 @@
 and against the engine, and the measurement around it."""
 
 import json
+from importlib import import_module
 
 import pytest
 import torch
@@ -91,7 +92,8 @@ def test_the_expert_succeeds_as_the_engine_does(tiny_world):
 def test_the_command_is_timed_with_all_that_it_writes(tiny_world, tiny_store, monkeypatch):
     monkeypatch.setattr("dpa.bench.attack_contenders.default_natural_set", lambda: tiny_store)
     monkeypatch.setattr("dpa.bench.attack_contenders.cached_pose_session", lambda network: None)
-    monkeypatch.setattr("dpa.engine.api.attack.cached_pose_session", lambda network: network.predict)
+    commanded = import_module("dpa.engine.api.attack")  # the package offers a function of this name
+    monkeypatch.setattr(commanded, "cached_pose_session", lambda network: network.predict)
     network = tiny_world(1, torch.float32, odd=False).network
     some = take_samples(tiny_store, 5)
     source = Source(tiny_store, "tiny", 5, 0)
