@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from dpa.models.atomic import partial_folder
 from dpa.models.data.contract import COLUMNS
 from dpa.models.data.store import PackedStore, PackedStoreWriter
 from dpa.models.errors import InputError
@@ -144,10 +144,9 @@ def generate_redressed(
             expected="every moment in each of the named outfits",
             remedy="leave out fresh_outfits",
         )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
+    with partial_folder(out.with_name(f"{out.name}-outfits")) as scratch:
         stores = [
-            generate(config.model_copy(update={"outfit": outfit}), Path(scratch) / outfit, progress)
+            generate(config.model_copy(update={"outfit": outfit}), scratch / outfit, progress)
             for outfit in outfits
         ]
         first = stores[0]
