@@ -5,7 +5,7 @@ Who is asked takes no part in any training or choice of weights: half of the cli
 figure (`half`), and networks are compared on the other one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -106,15 +106,23 @@ def enlarged(frames: Tensor, boxes: Tensor) -> NDArray[np.uint8]:
     return (squares.clamp(0, 1).permute(0, 2, 3, 1) * 255 + 0.5).to(torch.uint8).cpu().numpy()
 
 
-def look(detector: Detector, before: Tensor, after: Tensor, boxes: Tensor, clips: NDArray[np.int64]) -> Seen:
-    """Asks the detector. before, after: [n, 3, H, W] in [0, 1], of the same people at `boxes` [n, 4]."""
-    first, second = ([detector(picture) for picture in enlarged(frames, boxes)] for frames in (before, after))
-    shifts = np.full(len(first), np.nan)
-    for row, (one, other) in enumerate(zip(first, second, strict=True)):
+def keypoints(detector: Detector, frames: Tensor, boxes: Tensor) -> list[NDArray[np.float64] | None]:
+    """What the detector reads of each person. frames: [n, 3, H, W] in [0, 1], people at `boxes` [n, 4]."""
+    return [detector(picture) for picture in enlarged(frames, boxes)]
+
+
+def compare(
+    before: Sequence[NDArray[np.float64] | None],
+    after: Sequence[NDArray[np.float64] | None],
+    clips: NDArray[np.int64],
+) -> Seen:
+    """Readings of the same n people, of clips [n], in their input and in a later picture."""
+    shifts = np.full(len(before), np.nan)
+    for row, (one, other) in enumerate(zip(before, after, strict=True)):
         if one is not None and other is not None:
             torso = np.linalg.norm(one[list(SHOULDERS)].mean(0) - one[list(HIPS)].mean(0))
             shifts[row] = np.linalg.norm(one - other, axis=1).mean() / max(torso, 1e-9)
-    found_before, found = (np.array([one is not None for one in points]) for points in (first, second))
+    found_before, found = (np.array([one is not None for one in points]) for points in (before, after))
     return Seen(found_before, found, shifts, clips)
 
 
@@ -152,9 +160,10 @@ def measure(
             before, after = attack(frames, plates, index)
             made = {"synthesised": before.float() / 255, "adversarial": after.float() / 255}
         boxes = torch.from_numpy(store.box[some]).to(device)
+        original = keypoints(detector, frames, boxes)
         for stage, pictures in made.items():
-            seen = look(detector, frames, pictures.to(device), boxes, store.sequence[some])
-            parts.setdefault(stage, []).append(seen)
+            later = keypoints(detector, pictures.to(device), boxes)
+            parts.setdefault(stage, []).append(compare(original, later, store.sequence[some]))
     return {stage: _joined(seen) for stage, seen in parts.items()}
 
 

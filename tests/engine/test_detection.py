@@ -13,9 +13,10 @@ from dpa.engine.detection import (
     NoDetector,
     Seen,
     blaze_pose,
+    compare,
     enlarged,
     half,
-    look,
+    keypoints,
     measure,
 )
 from dpa.models.frameworks.base import DisentangledNetwork
@@ -41,7 +42,8 @@ def test_what_is_found_and_what_is_alike() -> None:
     frames, boxes = torch.zeros(5, 3, 8, 8), torch.tensor([[0.5, 0.5, 0.0, 0.0]]).repeat(5, 1)
     # five inputs, then five later frames: still, near, far, nobody, nobody before
     detector = reading([0, 0, 0, 0, None, 0, 0.99 * 40 * ALIKE, 1.01 * 40 * ALIKE, None, 0])
-    seen = look(detector, frames, frames, boxes, np.arange(5))
+    before, after = (keypoints(detector, frames, boxes) for _ in range(2))
+    seen = compare(before, after, np.arange(5))
     assert seen.found_before.tolist() == [True] * 4 + [False]
     np.testing.assert_allclose(seen.shift[:3], [0, 0.99 * ALIKE, 1.01 * ALIKE])
     told = seen.summary()
@@ -94,7 +96,7 @@ def test_every_stage_is_shown(squares, tiny_sizes) -> None:
 
     seen = measure(network, squares, np.arange(4), detector, attack)
     assert list(seen) == ["synthesised", "adversarial"] and len(seen["adversarial"].shift) == 4
-    assert max(shown[4:8]) == 0 and min(shown[12:16]) > 100
+    assert max(shown[4:8]) == 0 and min(shown[8:12]) > 100
     assert list(measure(network, squares, np.arange(4), detector)) == ["synthesised"]
 
 
