@@ -96,12 +96,15 @@ class Clock:
         self.began = time.perf_counter() - reached.seconds
 
     def spent(self) -> float:
-        """Seconds of training, those before a resume included; the first process's if there are several."""
-        return distributed.of_the_first(time.perf_counter() - self.began)
+        """Seconds of training, those before a resume included."""
+        return time.perf_counter() - self.began
 
     def place(self, step: int) -> int:
-        """The place in the plan of the step that comes next; `total` and beyond: none does."""
-        return step if self.limit is None else int(self.spent() / self.limit * self.total)
+        """The place in the plan of the step that comes next; `total` and beyond: none does. Where several
+        processes train, all of them ask, and go by the first one's time."""
+        if self.limit is None:
+            return step
+        return int(distributed.of_the_first(self.spent()) / self.limit * self.total)
 
     def steps(self, start: int) -> Iterable[int]:
         """The steps that may be taken from `start` on."""

@@ -29,8 +29,13 @@ OTHER_DATA = {"oracle-swap", "witness"}
 """Recipes that need data of another kind."""
 
 
+PAPERS = ("nsd", "cssl", "cssl-da", "drnet")
+"""The networks that are compared in the paper, each at `small` and at `medium`."""
+
+
 def test_every_recipe_is_listed_here() -> None:
-    assert set(recipe_names()) == set(FROM_NSD) | OTHER_DATA
+    medium = {f"{name}-medium" for name in PAPERS}
+    assert set(recipe_names()) == set(FROM_NSD) | OTHER_DATA | medium
 
 
 @pytest.mark.parametrize("name", FROM_NSD)
@@ -41,6 +46,13 @@ def test_recipes_share_all_but_what_they_compare(name: str) -> None:
         expected["regressor"] = {"fraction": 0.1}
     found = read_recipe(name).model_copy(update={"note": ""})
     assert found == Recipe.model_validate(expected)
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_medium_networks_differ_as_the_small_ones_do(name: str) -> None:
+    first = read_recipe("nsd-medium").model_dump(exclude_unset=True)
+    expected = first | {"train": first["train"] | FROM_NSD[name]}
+    assert read_recipe(f"{name}-medium") == Recipe.model_validate(expected)
 
 
 def test_the_oracle_trains_as_its_fellows_do_on_people_in_everyone_s_outfits() -> None:
