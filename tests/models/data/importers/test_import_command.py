@@ -194,9 +194,9 @@ def test_processes_end_with_a_parent_that_was_killed(tmp_path: Path) -> None:
     code = (
         "import os, time, multiprocessing as m\n"
         "from concurrent.futures import ProcessPoolExecutor\n"
-        "from dpa.models.data.importers.shard import _end_with_parent\n"
+        "from dpa.models.workers import end_with_parent\n"
         "if __name__ == '__main__':\n"
-        "    with ProcessPoolExecutor(1, m.get_context('spawn'), _end_with_parent) as pool:\n"
+        "    with ProcessPoolExecutor(1, m.get_context('spawn'), end_with_parent) as pool:\n"
         "        print(pool.submit(os.getpid).result(), flush=True)\n"
         "        time.sleep(60)\n"
     )
