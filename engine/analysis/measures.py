@@ -86,7 +86,7 @@ class Measure:
 
 def _at(results: Mapping[str, Any], path: str) -> float | None:
     value: Any = results
-    for name in path.split("."):
+    for name in [path] if path in results else path.split("."):
         value = value.get(name) if isinstance(value, Mapping) else None
     return float(value) if isinstance(value, int | float) and value == value else None  # noqa: PLR0124
 

@@ -9,10 +9,10 @@ import matplotlib
 import numpy as np
 import pytest
 
-from dpa.engine.analysis import names as analyses
 from dpa.engine.report.analysis_files import save_arrays
 from dpa.engine.report.figures import page_figures
 from dpa.engine.report.page import write_page
+from dpa.engine.reproduce.config import ReproduceConfig
 from dpa.engine.runs.directory import RunDirectory
 from dpa.models.frameworks.base import DisentangledNetwork
 from dpa.models.training.checkpoint import save_network
@@ -75,7 +75,7 @@ def arrays_of(name, rng):
             "pictures": pictures(2), "shifts": rng.random((2, 3)), "outfits": np.array(["S1", "S8"])
         },
     }  # fmt: skip
-    return every[name]
+    return every.get(name, {})
 
 
 def attack_samples(rng, count=4):
@@ -136,7 +136,7 @@ def write_reproduction(base, networks, names, sizes, missing=("drnet",)):
         save_network(DisentangledNetwork(sizes, framework), networks / name, training)
     for name in names:
         extra = KNOWN[name][3]
-        for analysis in analyses():
+        for analysis in ReproduceConfig().analyses:
             with write_stage(base, f"stages/{name}/{analysis}") as run:
                 kept = {key: value + extra for key, value in SUMMARY.items()}
                 with run.writing(f"analyses/{analysis}.json") as path:
@@ -165,6 +165,7 @@ def write_reproduction(base, networks, names, sizes, missing=("drnet",)):
             )
     note = {
         "config": {
+            "analyses": ReproduceConfig().analyses,
             "samples": 400, "iob": {"seeds": 1, "epochs": 1}, "attack": {"min_error_mm": 175.0},
         },
         "members": [{"name": name, "title": KNOWN[name][0], "spec": str(networks / name)} for name in names],
