@@ -102,33 +102,9 @@ class Scheduler:
         groups of at most AT_ONCE. Raises OutOfMemory."""
         _Run(self, queue, finish).to_the_end()
 
-    def observe(self, slots: Slots, step: StepResult) -> None:
-        """Notes what the step found out about each sample and decides, in place, who goes on."""
-        finite = step.error.isfinite()
-        sound = finite & step.gradient.isfinite().all(dim=1)
-        seen = slots.alive & finite
-        better = seen & (step.error > slots.best_error)
-        best = torch.where(better, step.error, slots.best_error)
-        here = slots.iteration[:, None]
-        noted = torch.where(seen[:, None], best[:, None].to(slots.trace), slots.trace.gather(1, here))
-        slots.trace.scatter_(1, here, noted)
-        slots.best_error.copy_(best)
-        slots.best_h_a.copy_(torch.where(better[:, None], slots.h_a, slots.best_h_a))
-        slots.last_h_a.copy_(torch.where(seen[:, None], slots.h_a, slots.last_h_a))
-        slots.error.copy_(torch.where(slots.alive, step.error, slots.error))
-        slots.gradient.copy_(torch.where(slots.alive[:, None], step.gradient, slots.gradient))
-        outcome = torch.where(slots.iteration >= self.max_steps, Outcome.SPENT, Outcome.GOES_ON)
-        outcome = torch.where(step.error > self.min_error_mm, Outcome.NOMINATED, outcome)
-        outcome = torch.where(sound, outcome, Outcome.NONFINITE).to(slots.outcome)
-        slots.outcome.copy_(torch.where(slots.alive, outcome, slots.outcome))
-        slots.alive.logical_and_(slots.outcome == Outcome.GOES_ON)
-
     def advance(self, slots: Slots) -> None:
         """One update of the samples that go on, in place."""
-        h_a, state = self.update(slots.h_a, slots.gradient, slots.error, slots.state)
-        slots.h_a.copy_(torch.where(slots.alive[:, None], h_a, slots.h_a))
-        slots.state.put_where(slots.alive, state)
-        slots.iteration.add_(slots.alive)
+        slots.move(*self.update(slots.h_a, slots.gradient, slots.error, slots.state))
 
 
 GOES_ON, SUCCESS, FAILED, STILL = 0, 1, 2, 3
@@ -261,7 +237,7 @@ class _Run:
             self._make_do_with_less(complaint)
             return False
         slots = table.part(0, count)
-        self.plan.observe(slots, step)
+        slots.note(step.error, step.gradient, self.plan.min_error_mm, self.plan.max_steps)
         self.plan.advance(slots)
         return True
 

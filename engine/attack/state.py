@@ -251,6 +251,34 @@ class Slots(Rows):
             trace=trace,
         )
 
+    def note(self, error: Tensor, gradient: Tensor, min_error_mm: float, max_steps: int) -> None:
+        """Keeps, in place, what a step found out about each sample, error [n] mm and gradient [n, A], and
+        decides who goes on."""
+        finite = error.isfinite()
+        sound = finite & gradient.isfinite().all(dim=1)
+        seen = self.alive & finite
+        better = seen & (error > self.best_error)
+        best = torch.where(better, error, self.best_error)
+        here = self.iteration[:, None]
+        noted = torch.where(seen[:, None], best[:, None].to(self.trace), self.trace.gather(1, here))
+        self.trace.scatter_(1, here, noted)
+        self.best_error.copy_(best)
+        self.best_h_a.copy_(torch.where(better[:, None], self.h_a, self.best_h_a))
+        self.last_h_a.copy_(torch.where(seen[:, None], self.h_a, self.last_h_a))
+        self.error.copy_(torch.where(self.alive, error, self.error))
+        self.gradient.copy_(torch.where(self.alive[:, None], gradient, self.gradient))
+        outcome = torch.where(self.iteration >= max_steps, Outcome.SPENT, Outcome.GOES_ON)
+        outcome = torch.where(error > min_error_mm, Outcome.NOMINATED, outcome)
+        outcome = torch.where(sound, outcome, Outcome.NONFINITE).to(self.outcome)
+        self.outcome.copy_(torch.where(self.alive, outcome, self.outcome))
+        self.alive.logical_and_(self.outcome == Outcome.GOES_ON)
+
+    def move(self, h_a: Tensor, state: OptimiserState) -> None:
+        """Takes an optimiser's update over, in place, for the samples that go on. h_a: [n, A]."""
+        self.h_a.copy_(torch.where(self.alive[:, None], h_a, self.h_a))
+        self.state.put_where(self.alive, state)
+        self.iteration.add_(self.alive)
+
     def result(
         self, index: Tensor, h_a: Tensor, verdict: Verdict, before: Tensor, status: Tensor
     ) -> AttackResult:
