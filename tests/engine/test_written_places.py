@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -77,7 +76,7 @@ def test_a_network_is_not_built_into_the_package(run: Call) -> None:
 def test_a_card_is_measured_into_a_run_directory(
     run: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def measured(name: str, folder: Path, into: Path, scratch: Path, device: torch.device) -> None:
+    def measured(name: str, folder: Path, into: Path, *_: object) -> None:
         (into / zoo_build.CARD).write_text(f"the card of {name} in {folder.name}")
 
     monkeypatch.setattr(zoo_build, "describe", measured)

@@ -31,7 +31,7 @@ def no_export(monkeypatch):
 
 @pytest.mark.parametrize("batch", [1, 3, 17])
 def test_poses_are_torchs_at_odd_batches(network, frames, cache, no_export, caplog, batch: int) -> None:
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="dpa"):
         predict = cached_pose_session(network, cache)
         made = predict(frames[:batch])
     assert "ONNX Runtime" in caplog.text

@@ -42,6 +42,8 @@ class ZeroResult:
         """Of the shares that are left, over clips. subjects, clips: [n], of all pictures."""
 
         def left(kind: str, rows: NDArray[np.int64]) -> float:
+            if len(np.unique(subjects[rows])) < 2:  # all clips that were drawn are of one person
+                return float("nan")
             own, other = (between_groups(self.profiles[one][rows], subjects[rows]) for one in (OWN, kind))
             return max(other, 0.0) / own if own > 0 else float("nan")
 

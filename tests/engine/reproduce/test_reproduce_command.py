@@ -98,20 +98,20 @@ def test_a_killed_attack_goes_on_sample_by_sample(tmp_path, tiny_sizes, planted,
     network.regressor = Regressor(tiny_sizes)
     save_network(network, tmp_path / "nsd", {})
     monkeypatch.setattr("dpa.engine.reproduce.run.plan", lambda *given: plan(*given)[1:2])
-    settings = {"frameworks": (f"nsd={tmp_path / 'nsd'}",), "source": planted.store.path, "attacked": 8}
+    settings = {"frameworks": (f"nsd={tmp_path / 'nsd'}",), "source": planted.store.path, "attacked": 48}
     config = ReproduceConfig(**settings, references=(), attack={"max_steps": 1, "batch": 2}, device="cpu")
     finished = []
 
     def kill(number, count, stage, reused, done, total):
         finished.append(done)
-        if total == 8 and done >= 4:
+        if total == 48 and done > 0:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         carry_out(config, planted.store, tmp_path / "out", progress=kill)
-    assert max(finished) == 4
+    assert 0 < max(finished) < 48
     later = []
     done = carry_out(config, planted.store, tmp_path / "out", progress=lambda *told: later.append(told[4:]))
-    assert done.made == 1 and next(one for one in later if one[1] == 8) == (4, 8)
+    assert done.made == 1 and next(one for one in later if one[1] == 48) == (max(finished), 48)
     results = json.loads((tmp_path / "out/stages/nsd/attack-by-nsd/results.json").read_text())
-    assert results["n"] == 8
+    assert results["n"] == 48

@@ -14,6 +14,7 @@ from torch import Tensor
 from typer.testing import CliRunner
 
 from dpa.engine.cli.zoo import ablate
+from dpa.engine.report.renderers import text
 from dpa.engine.zoo.ablation import (
     CodeMeasures,
     SwapMeasures,
@@ -141,7 +142,7 @@ def test_margins_are_those_of_the_mean_over_pairs(people: PackedStore) -> None:
     assert measured.silhouette_kept_margin == 0
     assert margin(np.array([3.0])) is None
     row = ablation_table([("a", SwapMeasures(9, 0.5, 20.0, 0.9, 1.25, 0.004))], "squares").rows[0]
-    assert row == ("a", "50.0", "20.0 ± 1.2", "0.900 ± 0.004")
+    assert [text(cell) for cell in row] == ["a", "50.0", "20.0 ± 1.2", "0.900 ± 0.004"]
 
 
 class Coder(Painter):
@@ -189,7 +190,10 @@ def test_one_clip_of_everybody_tells_nothing_of_the_person(people: PackedStore) 
 def test_lines_of_the_table_of_codes() -> None:
     known, unknown = CodeMeasures(0.75, 0.5, 0.4, 0.625, 61.25), CodeMeasures(0.75, None, None, None)
     rows = codes_table([("a", known), ("b", unknown)]).rows
-    assert list(rows) == [("a", "0.750", "50.0 (40.0 to 62.5)", "61.2"), ("b", "0.750", "–", "–")]
+    assert [[text(cell) for cell in row] for row in rows] == [
+        ["a", "0.750", "50.0 (40.0 to 62.5)", "61.2"],
+        ["b", "0.750", "–", "–"],
+    ]
 
 
 def test_overlap_of_known_masks() -> None:
