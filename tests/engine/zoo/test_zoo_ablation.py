@@ -292,7 +292,8 @@ def test_a_pair_is_trained_at_equal_budget_and_compared(
     app.command()(ablate)
     few = {"data.subjects": "[S1,S5]", "data.actions": "[Walking]", "data.clips": 2, "data.frames": 2}
     few |= {"data.fps": 2, "data.size": 32, "data.workers": 1, "train.batch": 8, "train.localiser_start": 1}
-    few |= {"train.mask_start": 1, "train.precision": "fp32", "regressor.steps": 2}
+    few |= {"train.mask_start": 1, "train.refinement.steps": 2, "train.precision": "fp32"}
+    few["regressor.steps"] = 2
     given = ["nsd", "--train", "--preset", "tiny", "--steps", "2", "--work", str(tmp_path / "work")]
     given += [word for name, value in few.items() for word in ("--set", f"{name}={value}")]
     given += ["--data", str(people.path), "--pairs", "6", "--device", "cpu"]
