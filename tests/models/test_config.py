@@ -67,7 +67,7 @@ def test_nothing_given_means_defaults(tmp_path: Path) -> None:
     st.builds(
         Settings,
         steps=st.integers(),
-        rate=st.floats(allow_nan=False),
+        rate=st.floats(allow_nan=False, allow_infinity=False),
         weights=st.builds(Weights, pixel=st.floats(0, 1e300), perceptual=st.floats(-1e300, 1e300)),
         names=st.lists(st.text(st.characters(codec="utf-8"))).map(tuple),
     )
