@@ -12,7 +12,7 @@ from dpa.engine.cli.app import app
 
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text()
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def commands(page: Path) -> list[str]:
@@ -45,7 +45,7 @@ def test_each_page_has_commands_or_facts_and_the_readme_stays_short() -> None:
 def test_files_that_a_page_names_are_there(page: Path) -> None:
     text = page.read_text()
     links = [page.parent / name for name in re.findall(r"\]\(([^):#]+)(?:#[^)]*)?\)", text)]
-    named = re.findall(r"`((?:models|engine|kernels|export|bench|examples)/[\w/.-]+\.\w+)`", text)
+    named = re.findall(r"`((?:models|engine|kernels|export|bench|examples|tests)/[\w/.-]+\.\w+)`", text)
     assert [str(path) for path in (*links, *(ROOT / name for name in named)) if not path.exists()] == []
 
 
